@@ -1,0 +1,49 @@
+package assay
+
+// Role says what an assignment asks for.
+type Role uint8
+
+// RoleExecutor runs the job. Watchers come with fraud proofs.
+const RoleExecutor Role = 1
+
+// ExecutionState is how far an assignment has come, or how it ended.
+type ExecutionState uint8
+
+// An assignment moves Assigned → Committed → Tagged → Opened, and leaves that
+// line by one fault at most.
+const (
+	Assigned    ExecutionState = 1
+	Committed   ExecutionState = 2
+	Tagged      ExecutionState = 3
+	Opened      ExecutionState = 4
+	Late        ExecutionState = 5 // never committed in time
+	Abandoned   ExecutionState = 6 // committed, never tagged; or tagged, never opened
+	Unavailable ExecutionState = 7 // opened, but nobody could fetch the bytes
+	ProvedWrong ExecutionState = 8 // its opening contradicts its commit or its tag
+)
+
+// String returns the name used in JSON.
+func (s ExecutionState) String() string {
+	names := [...]string{"", "assigned", "committed", "tagged", "opened", "late", "abandoned", "unavailable", "proved_wrong"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return "unknown"
+}
+
+// Failed reports whether the execution no longer counts towards a demand.
+func (s ExecutionState) Failed() bool { return s >= Late }
+
+// Execution is one assignment as a check sees it.
+type Execution struct {
+	Seat     uint16
+	Role     Role
+	Provider Key
+	Owner    Key
+	State    ExecutionState
+	Tag      Digest // from Tagged on
+	Result   Digest // result digest, once opened
+	// Blind is false when the seat was drawn after another one had opened: its
+	// agreement may be a copy.
+	Blind bool
+}

@@ -1,0 +1,161 @@
+package assay
+
+import (
+	"strings"
+
+	"github.com/capacloud/assay/canon"
+)
+
+// RuntimeWasm is a WASI preview-1 command module under docs/WASM.md.
+const RuntimeWasm = "wasm/1"
+
+// Job says what is to be computed, on what, under which limits, policy, price
+// and deadline. It is immutable, and equal jobs give equal results, bit for bit.
+type Job struct {
+	_         struct{} `cbor:",toarray"`
+	Version   uint8    // 1
+	Runtime   string   // "wasm/1"
+	Program   Digest   // of the program's bytes, as a file
+	Args      []string // argv, the program's name first
+	Env       []string // "KEY=value", sorted by key, no key twice
+	Stdin     Digest   // of a file; zero: empty
+	Input     Digest   // of the folder mounted read-only at /in; zero: empty
+	Seed      uint64   // of the deterministic random source
+	Index     uint32   // in an array job
+	Start     Time     // first reading of the guest's clock
+	Limits    Limits
+	Policy    string // canonical text
+	MaxPrice  Amount // per paid replica
+	Deadline  Time   // stops new draws
+	Requester Key
+	Nonce     uint64 // tells two otherwise equal jobs of one requester apart
+}
+
+// Limits bound what one execution may use. All are part of the job, so every
+// engine stops at the same instruction.
+type Limits struct {
+	_      struct{} `cbor:",toarray"`
+	Fuel   uint64   // docs/WASM.md; about one per wasm operator
+	Memory uint64   // bytes of linear memory, a multiple of 64 KiB
+	Frames uint32   // call depth
+	Slots  uint32   // locals and operands over all frames
+	Output uint64   // bytes of stdout, stderr and /out together
+	Files  uint32   // files and folders under /out
+}
+
+// Ranges of a job's fields, enforced by Validate.
+const (
+	MaxArgs       = 1024
+	MaxArgBytes   = 64 << 10 // of all arguments, and of all environment entries
+	MaxPolicyText = 4096
+	MaxFuel       = 1 << 50
+	MaxMemory     = 1 << 32
+	MaxFrames     = 1 << 14
+	MaxSlots      = 1 << 20
+	MaxOutput     = 1 << 32
+	MaxFiles      = 1024
+	WasmPage      = 64 << 10
+)
+
+// DefaultLimits are those of `assay run` without flags.
+func DefaultLimits() Limits {
+	return Limits{Fuel: 10_000_000_000, Memory: 256 << 20, Frames: 1 << 13, Slots: 1 << 18, Output: 64 << 20, Files: 256}
+}
+
+// Codes of a job that is refused.
+const (
+	CodeJobVersion Code = "job-version"
+	CodeRuntime    Code = "unknown-runtime"
+	CodeJobField   Code = "job-field"
+	CodeJobLimits  Code = "job-limits"
+	CodeJobEnv     Code = "job-env"
+)
+
+// ID returns the job's identity.
+func (j *Job) ID() JobID { return canon.HashValue("assay/job/1", j) }
+
+// Work returns the identity of the computation alone: two jobs with equal work
+// have the same result, whoever pays for them. The later one is a repeat.
+func (j *Job) Work() Digest {
+	w := *j
+	w.Policy, w.MaxPrice, w.Deadline, w.Requester, w.Nonce = "", 0, 0, Key{}, 0
+	return canon.HashValue("assay/work/1", &w)
+}
+
+// Validate refuses a job with a field out of range. The policy's meaning and
+// the deadline's distance are judged by the ledger.
+func (j *Job) Validate() error {
+	switch {
+	case j.Version != 1:
+		return Refuse(CodeJobVersion, "job version %d, this is 1", j.Version)
+	case j.Runtime != RuntimeWasm:
+		return Refuse(CodeRuntime, "runtime %.40q; known: %s", j.Runtime, RuntimeWasm)
+	case j.Program.IsZero():
+		return Refuse(CodeJobField, "no program")
+	case j.Requester.IsZero():
+		return Refuse(CodeJobField, "no requester")
+	case j.Policy == "" || len(j.Policy) > MaxPolicyText:
+		return Refuse(CodeJobField, "policy of %d bytes", len(j.Policy))
+	case j.Start < 0 || j.Deadline <= 0:
+		return Refuse(CodeJobField, "start %d, deadline %d", j.Start, j.Deadline)
+	}
+	if err := checkStrings("args", j.Args); err != nil {
+		return err
+	}
+	if err := checkEnv(j.Env); err != nil {
+		return err
+	}
+	return j.Limits.Validate()
+}
+
+// Validate refuses limits out of range.
+func (l *Limits) Validate() error {
+	for _, r := range []struct {
+		name      string
+		v, lo, hi uint64
+	}{
+		{"fuel", l.Fuel, 1, MaxFuel},
+		{"memory", l.Memory, WasmPage, MaxMemory},
+		{"frames", uint64(l.Frames), 1, MaxFrames},
+		{"slots", uint64(l.Slots), 1, MaxSlots},
+		{"output", l.Output, 0, MaxOutput},
+		{"files", uint64(l.Files), 0, MaxFiles},
+	} {
+		if r.v < r.lo || r.v > r.hi {
+			return Refuse(CodeJobLimits, "%s is %d; the range is %d to %d", r.name, r.v, r.lo, r.hi)
+		}
+	}
+	if l.Memory%WasmPage != 0 {
+		return Refuse(CodeJobLimits, "memory is %d; it must be a multiple of %d", l.Memory, WasmPage)
+	}
+	return nil
+}
+
+func checkStrings(what string, list []string) error {
+	total := 0
+	for _, s := range list {
+		total += len(s) + 1
+		if strings.ContainsRune(s, 0) {
+			return Refuse(CodeJobField, "%s contain a zero byte", what)
+		}
+	}
+	if len(list) > MaxArgs || total > MaxArgBytes {
+		return Refuse(CodeJobField, "%s: %d of %d bytes; at most %d of %d", what, len(list), total, MaxArgs, MaxArgBytes)
+	}
+	return nil
+}
+
+func checkEnv(env []string) error {
+	last := ""
+	for i, e := range env {
+		key, _, ok := strings.Cut(e, "=")
+		if !ok || key == "" {
+			return Refuse(CodeJobEnv, "%.40q is not KEY=value", e)
+		}
+		if i > 0 && key <= last {
+			return Refuse(CodeJobEnv, "key %.40q is out of order or twice", key)
+		}
+		last = key
+	}
+	return checkStrings("env", env)
+}

@@ -1,0 +1,111 @@
+package merkle
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/capacloud/assay/canon"
+)
+
+// A sum tree commits to leaves with weights. A number below the total weight
+// names exactly one leaf, so that a draw of numbers is a draw of leaves
+// weighted as they should be, and one path proves it.
+
+// SumNode is the hash of a subtree and the weight below it.
+type SumNode struct {
+	_      struct{} `cbor:",toarray"`
+	Digest Digest
+	Weight uint64
+}
+
+// ErrSum is wrapped by every refusal of a sum path.
+var ErrSum = errors.New("sum path does not lead to the root")
+
+// SumLeaf returns the node of one leaf.
+func SumLeaf(data []byte, weight uint64) SumNode {
+	var n [8]byte
+	binary.LittleEndian.PutUint64(n[:], weight)
+	return SumNode{Digest: canon.Hash("assay/sum-leaf/1", n[:], data), Weight: weight}
+}
+
+// sumParent hashes both weights with both hashes: were only their total
+// hashed, weight could be moved between siblings.
+func sumParent(l, r SumNode) (SumNode, bool) {
+	total := l.Weight + r.Weight
+	var n [16]byte
+	binary.LittleEndian.PutUint64(n[:8], l.Weight)
+	binary.LittleEndian.PutUint64(n[8:], r.Weight)
+	return SumNode{
+		Digest: canon.Hash("assay/sum-node/1", n[:], l.Digest[:], r.Digest[:]),
+		Weight: total,
+	}, total >= l.Weight
+}
+
+// SumRoot returns the root over leaves; without leaves it is the empty root of
+// weight zero. Weights must not overflow in total.
+func SumRoot(leaves []SumNode) SumNode {
+	switch len(leaves) {
+	case 0:
+		return SumNode{Digest: EmptyRoot()}
+	case 1:
+		return leaves[0]
+	}
+	k := split(uint64(len(leaves)))
+	p, ok := sumParent(SumRoot(leaves[:k]), SumRoot(leaves[k:]))
+	if !ok {
+		panic("merkle: weights of a sum tree overflow")
+	}
+	return p
+}
+
+// SumStep is one step of a path, from the leaf upwards.
+type SumStep struct {
+	_       struct{} `cbor:",toarray"`
+	Sibling SumNode
+	Left    bool // the sibling stands on the left
+}
+
+// SumFind returns the index of the leaf that number names, and its path.
+// Number must be below the total weight.
+func SumFind(leaves []SumNode, number uint64) (int, []SumStep) {
+	if len(leaves) == 1 {
+		return 0, nil
+	}
+	k := split(uint64(len(leaves)))
+	left, right := SumRoot(leaves[:k]), SumRoot(leaves[k:])
+	if number < left.Weight {
+		i, path := SumFind(leaves[:k], number)
+		return i, append(path, SumStep{Sibling: right})
+	}
+	i, path := SumFind(leaves[k:], number-left.Weight)
+	return int(k) + i, append(path, SumStep{Sibling: left, Left: true})
+}
+
+// maxSumDepth bounds a path: 2^40 leaves are more than any ledger holds.
+const maxSumDepth = 40
+
+// VerifySum checks that number names leaf in the tree under root. Its errors
+// wrap ErrSum.
+func VerifySum(root SumNode, number uint64, leaf SumNode, path []SumStep) error {
+	if len(path) > maxSumDepth {
+		return fmt.Errorf("path of %d steps exceeds %d: %w", len(path), maxSumDepth, ErrSum)
+	}
+	var before uint64 // weight of everything left of the leaf
+	node, ok := leaf, true
+	for _, s := range path {
+		if s.Left {
+			before += s.Sibling.Weight
+			node, ok = sumParent(s.Sibling, node)
+		} else {
+			node, ok = sumParent(node, s.Sibling)
+		}
+		if !ok {
+			return fmt.Errorf("weights overflow: %w", ErrSum)
+		}
+	}
+	if node != root || number < before || number-before >= leaf.Weight {
+		return fmt.Errorf("number %d: %w", number, ErrSum)
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+package assay
+
+import (
+	"fmt"
+
+	"github.com/capacloud/assay/canon"
+	"github.com/capacloud/assay/merkle"
+)
+
+// Message is one change that a transaction asks for. Its concrete types are
+// below; the ledger decides what they do.
+type Message interface{ Kind() Kind }
+
+// Kind numbers a message type on the wire. Numbers are never reused.
+type Kind uint8
+
+// The messages.
+const (
+	KindTransfer Kind = 1
+	KindFaucet   Kind = 2
+	KindOffer    Kind = 3
+	KindWithdraw Kind = 4
+	KindStake    Kind = 5
+	KindUnstake  Kind = 6
+	KindSubmit   Kind = 7
+	KindCommit   Kind = 8
+	KindTag      Kind = 9
+	KindOpen     Kind = 10
+	KindAttest   Kind = 11
+	KindAnswer   Kind = 12
+	KindEvidence Kind = 13
+	KindTick     Kind = 14
+)
+
+// Transfer moves credits from the signer's balance.
+type Transfer struct {
+	_      struct{} `cbor:",toarray"`
+	To     Key
+	Amount Amount
+}
+
+// Faucet mints credits for an account; dev and in-process networks only.
+type Faucet struct {
+	_      struct{} `cbor:",toarray"`
+	To     Key
+	Amount Amount
+}
+
+// PostOffer places or replaces the offer of a provider. The owner signs.
+type PostOffer struct {
+	_       struct{} `cbor:",toarray"`
+	Offer   Offer
+	Consent []byte // VerifyConsent; empty when owner and provider are one key
+}
+
+// Withdraw takes an offer off the market. Assignments already drawn stay due.
+// The owner signs.
+type Withdraw struct {
+	_        struct{} `cbor:",toarray"`
+	Provider Key
+}
+
+// Stake moves credits from the owner's balance into a provider's stake.
+type Stake struct {
+	_        struct{} `cbor:",toarray"`
+	Provider Key
+	Amount   Amount
+}
+
+// Unstake moves free stake back. The owner signs.
+type Unstake struct {
+	_        struct{} `cbor:",toarray"`
+	Provider Key
+	Amount   Amount
+}
+
+// Submit opens a case. The job's requester signs and pays the escrow. Bytes is
+// the requester's claim of how much an executor has to fetch; it lengthens the
+// commit clock.
+type Submit struct {
+	_     struct{} `cbor:",toarray"`
+	Job   Job
+	Bytes uint64
+}
+
+// Commit binds a drawn provider to a result that nobody else can read.
+type Commit struct {
+	_      struct{} `cbor:",toarray"`
+	Job    JobID
+	Seat   uint16
+	Commit Digest // CommitTo
+}
+
+// Tag shows whether two commitments hold equal results.
+type Tag struct {
+	_    struct{} `cbor:",toarray"`
+	Job  JobID
+	Seat uint16
+	Tag  Digest // TagOf
+}
+
+// Open shows the result behind a commitment.
+type Open struct {
+	_      struct{} `cbor:",toarray"`
+	Job    JobID
+	Seat   uint16
+	Salt   Digest
+	Result Result
+}
+
+// Attest is a validator's word that it holds the output bytes.
+type Attest struct {
+	_      struct{} `cbor:",toarray"`
+	Job    JobID
+	Output Digest
+}
+
+// Answer posts the leaves of the output that a beacon named: it proves that
+// the bytes can be had, against validators who will not attest.
+type Answer struct {
+	_        struct{} `cbor:",toarray"`
+	Job      JobID
+	Openings []merkle.Opening
+}
+
+// PostEvidence hands evidence to a check of the job's policy.
+type PostEvidence struct {
+	_     struct{} `cbor:",toarray"`
+	Job   JobID
+	Check string
+	Body  []byte
+}
+
+// Tick makes a block while something is owed. A due tick is free, an undue one
+// is refused.
+type Tick struct {
+	_ struct{} `cbor:",toarray"`
+}
+
+// Kind implements Message.
+func (*Transfer) Kind() Kind     { return KindTransfer }
+func (*Faucet) Kind() Kind       { return KindFaucet }
+func (*PostOffer) Kind() Kind    { return KindOffer }
+func (*Withdraw) Kind() Kind     { return KindWithdraw }
+func (*Stake) Kind() Kind        { return KindStake }
+func (*Unstake) Kind() Kind      { return KindUnstake }
+func (*Submit) Kind() Kind       { return KindSubmit }
+func (*Commit) Kind() Kind       { return KindCommit }
+func (*Tag) Kind() Kind          { return KindTag }
+func (*Open) Kind() Kind         { return KindOpen }
+func (*Attest) Kind() Kind       { return KindAttest }
+func (*Answer) Kind() Kind       { return KindAnswer }
+func (*PostEvidence) Kind() Kind { return KindEvidence }
+func (*Tick) Kind() Kind         { return KindTick }
+
+// String returns the message's name.
+func (k Kind) String() string {
+	if i, ok := messages[k]; ok {
+		return i.name
+	}
+	return fmt.Sprintf("kind-%d", uint8(k))
+}
+
+// messages is the one table of message types: name, size limit of the encoded
+// body in bytes, constructor.
+var messages = map[Kind]struct {
+	name string
+	max  int
+	new  func() Message
+}{
+	KindTransfer: {"transfer", 128, func() Message { return new(Transfer) }},
+	KindFaucet:   {"faucet", 128, func() Message { return new(Faucet) }},
+	KindOffer:    {"offer", 2048, func() Message { return new(PostOffer) }},
+	KindWithdraw: {"withdraw", 64, func() Message { return new(Withdraw) }},
+	KindStake:    {"stake", 64, func() Message { return new(Stake) }},
+	KindUnstake:  {"unstake", 64, func() Message { return new(Unstake) }},
+	KindSubmit:   {"submit", 256 << 10, func() Message { return new(Submit) }},
+	KindCommit:   {"commit", 128, func() Message { return new(Commit) }},
+	KindTag:      {"tag", 128, func() Message { return new(Tag) }},
+	KindOpen:     {"open", 512, func() Message { return new(Open) }},
+	KindAttest:   {"attest", 128, func() Message { return new(Attest) }},
+	KindAnswer:   {"answer", 512 << 10, func() Message { return new(Answer) }},
+	KindEvidence: {"evidence", 512 << 10, func() Message { return new(PostEvidence) }},
+	KindTick:     {"tick", 16, func() Message { return new(Tick) }},
+}
+
+// Codes of a message that cannot be read.
+const (
+	CodeMessageKind  Code = "unknown-message"
+	CodeMessageSize  Code = "message-too-large"
+	CodeMessageBytes Code = "malformed-message"
+)
+
+// Envelope is a message on the wire.
+type Envelope struct {
+	_    struct{} `cbor:",toarray"`
+	Kind Kind
+	Body []byte
+}
+
+// Wrap encodes a message.
+func Wrap(m Message) Envelope { return Envelope{Kind: m.Kind(), Body: canon.Marshal(m)} }
+
+// Message decodes an envelope, strictly and within the size limit of its kind.
+func (e *Envelope) Message() (Message, error) {
+	info, ok := messages[e.Kind]
+	if !ok {
+		return nil, Refuse(CodeMessageKind, "%d", e.Kind)
+	}
+	if len(e.Body) > info.max {
+		return nil, Refuse(CodeMessageSize, "%s of %d bytes; at most %d", info.name, len(e.Body), info.max)
+	}
+	m := info.new()
+	if err := canon.Unmarshal(e.Body, m); err != nil {
+		return nil, Refuse(CodeMessageBytes, "%s: %v", info.name, err)
+	}
+	return m, nil
+}
