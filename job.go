@@ -74,12 +74,14 @@ const (
 // ID returns the job's identity.
 func (j *Job) ID() JobID { return canon.HashValue("assay/job/1", j) }
 
-// Work returns the identity of the computation alone: two jobs with equal work
-// have the same result, whoever pays for them. The later one is a repeat.
+// Work returns the identity of the computation alone. A later job of equal work
+// is a repeat: its result may have been read off the ledger, whoever pays, under
+// which limits and from which time on.
 func (j *Job) Work() Digest {
-	w := *j
-	w.Policy, w.MaxPrice, w.Deadline, w.Requester, w.Nonce = "", 0, 0, Key{}, 0
-	return canon.HashValue("assay/work/1", &w)
+	return canon.HashValue("assay/work/1", &Job{
+		Version: j.Version, Runtime: j.Runtime, Program: j.Program, Args: j.Args, Env: j.Env,
+		Stdin: j.Stdin, Input: j.Input, Seed: j.Seed, Index: j.Index,
+	})
 }
 
 // Validate refuses a job with a field out of range. The policy's meaning and

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/capacloud/assay/canon"
 )
@@ -48,20 +49,19 @@ func FileDigest(size uint64, root Digest) Digest {
 }
 
 // FolderDigest names a folder by its entries, which CheckEntries accepts. The
-// entries are leaves of a tree of their own, so that one lookup or one page of
-// a listing can be opened without the rest.
+// entries are leaves of a sum tree weighted by Size, so that one lookup or one
+// page of a listing can be opened without the rest, and so that a number of a
+// content byte names one entry: were sizes not summed on the way up, whoever
+// answers an availability challenge could choose which entry to show.
 func FolderDigest(entries []Entry) Digest {
-	var n [16]byte
-	binary.LittleEndian.PutUint64(n[:8], uint64(len(entries)))
-	binary.LittleEndian.PutUint64(n[8:], FolderSize(entries))
-	root := Root(entryLeaves(entries))
-	return canon.Hash("assay/folder/1", n[:], root[:])
+	root, _ := sumRoot(entryLeaves(entries)) // CheckEntries is where an overflow is refused
+	return folderDigest(uint64(len(entries)), root)
 }
 
-func entryLeaves(entries []Entry) []Digest {
-	leaves := make([]Digest, len(entries))
+func entryLeaves(entries []Entry) []SumNode {
+	leaves := make([]SumNode, len(entries))
 	for i := range entries {
-		leaves[i] = HashLeaf(canon.Marshal(entries[i]))
+		leaves[i] = SumLeaf(canon.Marshal(entries[i]), entries[i].Size)
 	}
 	return leaves
 }
@@ -76,8 +76,8 @@ func FolderSize(entries []Entry) uint64 {
 }
 
 // CheckEntries refuses entries that are not sorted by name, byte by byte and
-// without duplicates, names that are empty, too long, ".", ".." or contain "/"
-// or a zero byte, unknown kinds, and sizes whose sum overflows. Its errors
+// without duplicates, names that are empty, too long, not UTF-8, ".", ".." or
+// contain "/" or a zero byte, unknown kinds, and sizes whose sum overflows. Its errors
 // wrap ErrFolder.
 func CheckEntries(entries []Entry) error {
 	if len(entries) > MaxEntries {
@@ -107,6 +107,7 @@ func checkName(name string) error {
 	case name == "" || name == "." || name == "..":
 	case len(name) > MaxNameBytes:
 	case strings.ContainsAny(name, "/\x00"):
+	case !utf8.ValidString(name): // canon would write it and refuse to read it
 	default:
 		return nil
 	}

@@ -43,20 +43,30 @@ func sumParent(l, r SumNode) (SumNode, bool) {
 }
 
 // SumRoot returns the root over leaves; without leaves it is the empty root of
-// weight zero. Weights must not overflow in total.
+// weight zero. It panics where the weights overflow, which is the caller's
+// mistake.
 func SumRoot(leaves []SumNode) SumNode {
-	switch len(leaves) {
-	case 0:
-		return SumNode{Digest: EmptyRoot()}
-	case 1:
-		return leaves[0]
-	}
-	k := split(uint64(len(leaves)))
-	p, ok := sumParent(SumRoot(leaves[:k]), SumRoot(leaves[k:]))
+	root, ok := sumRoot(leaves)
 	if !ok {
 		panic("merkle: weights of a sum tree overflow")
 	}
-	return p
+	return root
+}
+
+// sumRoot reports whether the weights add up; if not, the root is one that no
+// path leads to.
+func sumRoot(leaves []SumNode) (SumNode, bool) {
+	switch len(leaves) {
+	case 0:
+		return SumNode{Digest: EmptyRoot()}, true
+	case 1:
+		return leaves[0], true
+	}
+	k := split(uint64(len(leaves)))
+	l, okLeft := sumRoot(leaves[:k])
+	r, okRight := sumRoot(leaves[k:])
+	p, ok := sumParent(l, r)
+	return p, ok && okLeft && okRight
 }
 
 // SumStep is one step of a path, from the leaf upwards.
@@ -88,10 +98,16 @@ const maxSumDepth = 40
 // VerifySum checks that number names leaf in the tree under root. Its errors
 // wrap ErrSum.
 func VerifySum(root SumNode, number uint64, leaf SumNode, path []SumStep) error {
+	_, err := findSum(root, number, leaf, path)
+	return err
+}
+
+// findSum is VerifySum and returns the weight of everything left of the leaf.
+func findSum(root SumNode, number uint64, leaf SumNode, path []SumStep) (uint64, error) {
 	if len(path) > maxSumDepth {
-		return fmt.Errorf("path of %d steps exceeds %d: %w", len(path), maxSumDepth, ErrSum)
+		return 0, fmt.Errorf("path of %d steps exceeds %d: %w", len(path), maxSumDepth, ErrSum)
 	}
-	var before uint64 // weight of everything left of the leaf
+	var before uint64
 	node, ok := leaf, true
 	for _, s := range path {
 		if s.Left {
@@ -101,11 +117,11 @@ func VerifySum(root SumNode, number uint64, leaf SumNode, path []SumStep) error 
 			node, ok = sumParent(node, s.Sibling)
 		}
 		if !ok {
-			return fmt.Errorf("weights overflow: %w", ErrSum)
+			return 0, fmt.Errorf("weights overflow: %w", ErrSum)
 		}
 	}
 	if node != root || number < before || number-before >= leaf.Weight {
-		return fmt.Errorf("number %d: %w", number, ErrSum)
+		return 0, fmt.Errorf("number %d: %w", number, ErrSum)
 	}
-	return nil
+	return before, nil
 }

@@ -1,0 +1,145 @@
+package adversary
+
+import (
+	"fmt"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/provider"
+)
+
+// Kind is a way to cheat.
+type Kind string
+
+// The kinds. Lie, Collude and Lazy are faults of the executor, the others of
+// the wire.
+const (
+	Honest     Kind = ""
+	Lie        Kind = "lie"        // tells its own wrong result
+	Collude    Kind = "collude"    // tells the same wrong result as every other colluder
+	Lazy       Kind = "lazy"       // does no work and guesses an empty output
+	Copy       Kind = "copy"       // does no work and repeats what others have shown
+	Withhold   Kind = "withhold"   // in turn: never tags; never opens; never serves bytes
+	Late       Kind = "late"       // works, and never commits in time
+	Crash      Kind = "crash"      // dies for good, in turn: when drawn, after commit, tag, opening
+	Contradict Kind = "contradict" // opens what it did not commit to; see contradict.go
+)
+
+// Kinds are all ways to cheat, in the order in which Assign deals them.
+func Kinds() []Kind {
+	return []Kind{Lie, Collude, Copy, Lazy, Withhold, Late, Crash, Contradict}
+}
+
+// Variants returns how many variants a kind has; they are dealt in turn.
+func (k Kind) Variants() int {
+	switch k {
+	case Withhold, Contradict:
+		return 3
+	case Crash:
+		return 4
+	case Honest, Lie, Collude, Lazy, Copy, Late:
+	}
+	return 1
+}
+
+// The variants of Withhold.
+const (
+	NeverTags   = 0
+	NeverOpens  = 1
+	NeverServes = 2
+)
+
+// Player is who plays one provider, and how.
+type Player struct {
+	Kind    Kind
+	Variant int
+}
+
+// IsHonest reports whether the player follows the protocol.
+func (p Player) IsHonest() bool { return p.Kind == Honest }
+
+// String returns the kind, and the variant where there are several.
+func (p Player) String() string {
+	switch {
+	case p.IsHonest():
+		return "honest"
+	case p.Kind.Variants() > 1:
+		return fmt.Sprintf("%s-%d", p.Kind, p.Variant+1)
+	}
+	return string(p.Kind)
+}
+
+// Counts says how many players of each kind there are; the rest are honest.
+type Counts map[Kind]int
+
+// CodeCounts refuses more adversaries than players.
+const CodeCounts assay.Code = "too-many-adversaries"
+
+// Codes documents the codes of this package.
+func Codes() []assay.CodeInfo {
+	return []assay.CodeInfo{{
+		Code: CodeCounts, Kind: assay.KindRefusal,
+		Text: "more adversaries than providers, or a kind that does not exist",
+		Hint: "raise --providers, or plant fewer",
+	}}
+}
+
+// Assign deals the kinds to n players: adversaries last, so that the honest
+// come first whatever is planted. Who is drawn is up to the beacon.
+func Assign(n int, counts Counts) ([]Player, error) {
+	players := make([]Player, 0, n)
+	known := 0
+	for _, k := range Kinds() {
+		for i := range counts[k] {
+			players = append(players, Player{Kind: k, Variant: i % k.Variants()})
+		}
+		if _, ok := counts[k]; ok {
+			known++
+		}
+	}
+	if known != len(counts) || len(players) > n {
+		return nil, assay.Refuse(CodeCounts, "%d adversaries of %d kinds among %d providers", len(players), len(counts), n)
+	}
+	honest := make([]Player, n-len(players), n)
+	return append(honest, players...), nil
+}
+
+// Core is a provider's core, or one that has been tampered with.
+type Core interface {
+	Step(provider.Event) []provider.Effect
+}
+
+// Wrap puts a player's faults of the wire around the core of a provider key.
+// The core of an honest player, or of one whose fault is its executor, comes
+// back as it was.
+func Wrap(p Player, key assay.Key, network assay.NetworkID, core Core) Core {
+	w := wire{core: core, key: key, network: network}
+	switch p.Kind {
+	case Copy:
+		return &copier{wire: w, asked: map[assay.JobID]bool{}, tried: map[attempt]bool{}}
+	case Withhold:
+		return &filter{wire: w, drop: withheld[p.Variant%len(withheld)]}
+	case Late:
+		return &filter{wire: w, drop: dropped{messages: []assay.Kind{assay.KindCommit}}}
+	case Crash:
+		return &dying{wire: w, at: assay.ExecutionState(p.Variant%4 + 1)}
+	case Contradict:
+		return newContradictor(w, p.Variant%3)
+	case Honest, Lie, Collude, Lazy:
+	}
+	return core
+}
+
+// Executor puts a player's faults of the executor around an honest one.
+func Executor(p Player, key assay.Key, inner executor.Executor) executor.Executor {
+	switch p.Kind {
+	case Lie:
+		return liar{inner: inner, mark: "lie " + key.String()}
+	case Collude:
+		return liar{inner: inner, mark: "collude"}
+	case Lazy:
+		return lazy{}
+	case Honest, Copy, Withhold, Late, Crash, Contradict:
+	}
+	return inner
+}

@@ -1,0 +1,107 @@
+package board
+
+import "github.com/capacloud/assay"
+
+// Codes of a submission that is refused.
+const (
+	CodeNotAvailable  assay.Code = "policy-not-available"
+	CodeNotCanonical  assay.Code = "policy-not-canonical"
+	CodeDeadlineShort assay.Code = "deadline-too-short"
+	CodeBytes         assay.Code = "fetch-too-large"
+)
+
+// Codes of a message to a case that is refused.
+const (
+	CodePhase        assay.Code = "not-now"
+	CodeLateMessage  assay.Code = "too-late"
+	CodeCommitReused assay.Code = "commit-reused"
+	CodeNotYourSeat  assay.Code = "not-your-seat"
+	CodeOtherJob     assay.Code = "other-job"
+	CodeNoCheck      assay.Code = "no-such-check"
+	CodeNotValidator assay.Code = "not-a-validator"
+	CodeOtherOutput  assay.Code = "other-output"
+	CodeRepeated     assay.Code = "already-said"
+	CodeNotSupporter assay.Code = "not-a-supporter"
+	CodeBadAnswer    assay.Code = "bad-answer"
+	CodeReplay       assay.Code = "case-does-not-replay"
+)
+
+// Codes of why a number drawn was passed over; the ledger adds its own.
+const (
+	SkipDrawn   assay.Code = "owner-drawn"
+	SkipRuntime assay.Code = "runtime-not-offered"
+	SkipPrice   assay.Code = "price-above-limit"
+	SkipStake   assay.Code = "stake-too-small"
+)
+
+// Codes of a verdict that accepts nothing.
+const (
+	CodeExhausted     assay.Code = "exhausted"
+	CodeNoAgreement   assay.Code = "no-agreement"
+	CodeDeadline      assay.Code = "deadline"
+	CodeNotEnough     assay.Code = "not-enough-providers"
+	CodeContradiction assay.Code = "contradiction"
+	CodeVerifier      assay.Code = "verifier-contradiction"
+	CodeProvedWrong   assay.Code = "all-proved-wrong"
+)
+
+// Codes of what a verdict assumes, beside those of its checks.
+const (
+	CodeInProcess    assay.Code = "in-process"
+	CodeOneBeacon    assay.Code = "single-validator-beacon"
+	CodeOneLedger    assay.Code = "single-validator-ledger"
+	CodeRepeat       assay.Code = "repeat"
+	CodeOneAvailable assay.Code = "single-validator-availability"
+)
+
+// Codes of payments.
+const (
+	PayExecuted assay.Code = "executed"
+	PayRefund   assay.Code = "refund"
+	PayFee      assay.Code = "protocol-fee"
+)
+
+// Codes documents every code of this package.
+func Codes() []assay.CodeInfo {
+	var list []assay.CodeInfo
+	add := func(kind assay.CodeKind, code assay.Code, text, hint string) {
+		list = append(list, assay.CodeInfo{Code: code, Kind: kind, Text: text, Hint: hint})
+	}
+	const refusal, finding, assumption = assay.KindRefusal, assay.KindFinding, assay.KindAssumption
+	add(refusal, CodeNotAvailable, "the policy names a check that this version does not have", "use quorum(n), alone or inside all, any and atleast")
+	add(refusal, CodeNotCanonical, "the policy is not in canonical text", "submit the text that the message prints")
+	add(refusal, CodeDeadlineShort, "the deadline is shorter than one commit and one tag clock", "set a later deadline, or a lower fuel limit")
+	add(refusal, CodeBytes, "the bytes to fetch exceed what a job may name", "at most 2^40")
+	add(refusal, CodePhase, "the case does not take this message now", "read the case: it names the seat's state and the phase")
+	add(refusal, CodeLateMessage, "the message's clock has run out", "nothing can be done: the seat counts as late or abandoned")
+	add(refusal, CodeCommitReused, "another seat has this commitment", "derive the salt from your own key")
+	add(refusal, CodeNotYourSeat, "the seat does not exist or is another provider's", "sign with the key that was drawn")
+	add(refusal, CodeOtherJob, "the message names another job", "send it to its own case")
+	add(refusal, CodeNoCheck, "the policy has no check of this name", "address evidence by the check's canonical text")
+	add(refusal, CodeNotValidator, "only validators attest", "sign with the validator's account key")
+	add(refusal, CodeOtherOutput, "the attestation names another output", "attest the accepted result's output")
+	add(refusal, CodeRepeated, "the attestation is on the board already", "nothing to do")
+	add(refusal, CodeNotSupporter, "only a supporter of the accepted result answers a challenge", "sign with the key of a seat that opened it")
+	add(refusal, CodeBadAnswer, "the answer does not open the leaves that the beacon named", "post one opening per offset, in their order")
+	add(refusal, CodeReplay, "the case's record does not follow from its board", "do not trust this file: fetch it from another source")
+	add(finding, SkipDrawn, "the owner account holds a seat in this job already", "nothing to do: one owner, one opinion")
+	add(finding, SkipRuntime, "the offer does not run this runtime", "offer the runtime to be drawn for it")
+	add(finding, SkipPrice, "the offer's price is above the job's limit", "lower the offer, or raise the job's price")
+	add(finding, SkipStake, "the free stake is below what the assignment locks", "add stake, or wait until some is released")
+	add(finding, CodeExhausted, "the draws that the policy allows are used up without support", "submit again: late and abandoned replicas were not paid")
+	add(finding, CodeNoAgreement, "executions differ, and not enough of them are equal", "run `assay check` on the program: it may not be deterministic")
+	add(finding, CodeDeadline, "the deadline stopped further draws", "set a later deadline")
+	add(finding, CodeNotEnough, "the market has too few eligible owners", "raise the price, or ask for fewer replicas")
+	add(finding, CodeContradiction, "two different results are supported", "use a policy without any, or report it: one of its checks is broken")
+	add(finding, CodeVerifier, "one result is both proved and refuted", "report it: a verifier is wrong")
+	add(finding, CodeProvedWrong, "every result was proved wrong", "submit again")
+	add(assumption, CodeInProcess, "one process ran everything", "run against a network for independence")
+	add(assumption, CodeOneBeacon, "one validator made the beacon that drew the providers", "use a network with several validators")
+	add(assumption, CodeOneLedger, "one validator ordered and timed every message", "use a network with several validators")
+	add(assumption, CodeRepeat, "a job with the same work was settled before", "its result was public: replicas may repeat it without executing")
+	add(assumption, CodeOneAvailable, "one validator holds the output", "fetch the output soon")
+	add(finding, PayExecuted, "paid for an execution that supports the accepted result", "")
+	add(finding, PayRefund, "escrow that was not used", "")
+	add(finding, PayFee, "the protocol fee", "")
+	return list
+}

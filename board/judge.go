@@ -1,0 +1,204 @@
+package board
+
+import (
+	"slices"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/policy"
+)
+
+// View is the board as its checks see it.
+func (c *Case) View(at assay.Moment) assay.View {
+	v := assay.View{Now: at.Time, Clock: at.Clock, Job: &c.Job}
+	for i := range c.Seats {
+		s := &c.Seats[i]
+		x := assay.Execution{
+			Seat: s.Number, Role: s.Role, Provider: s.Provider, Owner: s.Owner,
+			State: s.State, Tag: s.Tag, Blind: s.Blind,
+		}
+		if s.Result != nil && s.State != assay.ProvedWrong {
+			x.Result = s.Result.Digest()
+		}
+		v.Executions = append(v.Executions, x)
+		// Nobody stands behind the result of a false opening: it is no candidate.
+		if (s.State == assay.Opened || s.State == assay.Unavailable) && !slices.ContainsFunc(v.Candidates, func(k assay.Candidate) bool { return k.Digest == x.Result }) {
+			v.Candidates = append(v.Candidates, assay.Candidate{Digest: x.Result, Result: *s.Result})
+		}
+	}
+	return v
+}
+
+// Findings returns what each check of the policy says now, in tree order; from
+// the closing on, what it said then.
+func (c *Case) Findings(p *assay.Params, at assay.Moment) []assay.Finding {
+	plan := c.Plan(p)
+	if c.Verdict != nil {
+		return c.atClose().judge(&plan, c.atClose().View(c.Closed.At)).leaves
+	}
+	return c.judge(&plan, c.View(at)).leaves
+}
+
+// judgement is what the policy and each of its checks say.
+type judgement struct {
+	view   assay.View
+	root   assay.Finding
+	leaves []assay.Finding // in the order of Plan.checks
+}
+
+func (c *Case) judge(plan *Plan, v assay.View) judgement {
+	j := judgement{view: v}
+	for i, e := range plan.checks {
+		j.leaves = append(j.leaves, e.check.Judge(v, c.state(i)))
+	}
+	j.root = plan.expr.Judge(func(leaf *policy.Expr) assay.Finding { return j.leaves[plan.indexOf(leaf)] })
+	return j
+}
+
+// indexOf returns the check of a leaf. Equal leaves are one check.
+func (plan *Plan) indexOf(leaf *policy.Expr) int {
+	text := leaf.String()
+	return slices.IndexFunc(plan.checks, func(e entry) bool { return e.check.String() == text })
+}
+
+// state returns what a check has absorbed; nil when nothing, also in a case that
+// was decoded.
+func (c *Case) state(check int) []byte {
+	if len(c.Checks[check].State) == 0 {
+		return nil
+	}
+	return c.Checks[check].State
+}
+
+// supported returns the candidates that the policy supports.
+func (j *judgement) supported() []assay.Digest {
+	var list []assay.Digest
+	for _, k := range j.view.Candidates {
+		if value, _ := j.root.ValueOf(k.Digest); value == assay.Supported && !k.Refuted {
+			list = append(list, k.Digest)
+		}
+	}
+	return list
+}
+
+// contradicted reports whether one candidate is decisively supported and
+// decisively refuted. One of our verifiers is wrong, and nobody's stake may
+// depend on which.
+func (j *judgement) contradicted() bool {
+	for _, k := range j.view.Candidates {
+		proved, refuted := false, k.Refuted
+		for i := range j.leaves {
+			value, decisive := j.leaves[i].ValueOf(k.Digest)
+			proved = proved || decisive && value == assay.Supported
+			refuted = refuted || decisive && value == assay.Refuted
+		}
+		if proved && refuted {
+			return true
+		}
+	}
+	return false
+}
+
+// allProvedWrong reports whether there is a candidate and each is decisively
+// refuted. Without a candidate nothing was refuted: a network that is down must
+// not look like a wrong program.
+func (j *judgement) allProvedWrong() bool {
+	for _, k := range j.view.Candidates {
+		if value, decisive := j.root.ValueOf(k.Digest); !k.Refuted && (value != assay.Refuted || !decisive) {
+			return false
+		}
+	}
+	return len(j.view.Candidates) > 0
+}
+
+// verdict is what the board says at a closing.
+func (c *Case) verdict(g *assay.Genesis, plan *Plan, at assay.Moment) assay.Verdict {
+	j := c.judge(plan, c.View(at))
+	_, stop := c.wanted(plan, at)
+	var v assay.Verdict
+	supported := j.supported()
+	switch {
+	case j.contradicted():
+		v.Code = CodeVerifier
+	case len(supported) > 1:
+		v.Code = CodeContradiction
+	case len(supported) == 1:
+		v.Outcome = assay.Accepted
+		v.Result = c.resultOf(supported[0])
+	case j.allProvedWrong():
+		v.Outcome, v.Code = assay.Rejected, CodeProvedWrong
+	case stop != "":
+		v.Code = stop
+	case len(j.view.Candidates) > 1:
+		v.Code = CodeNoAgreement
+	default:
+		v.Code = CodeExhausted
+	}
+	for i, e := range plan.checks {
+		v.Findings = append(v.Findings, assay.Reason{Check: e.check.String(), Outcome: j.outcome(i, v.Result), Text: j.leaves[i].Text})
+	}
+	v.Assumptions = c.assumptions(g, &j)
+	return v
+}
+
+// outcome is a check's value of the accepted result, or its strongest value.
+func (j *judgement) outcome(check int, accepted *assay.Result) assay.Value {
+	if accepted != nil {
+		value, _ := j.leaves[check].ValueOf(accepted.Digest())
+		return value
+	}
+	strongest, refuted := assay.Unknown, 0
+	for _, k := range j.view.Candidates {
+		switch value, _ := j.leaves[check].ValueOf(k.Digest); value {
+		case assay.Supported:
+			strongest = assay.Supported
+		case assay.Refuted:
+			refuted++
+		case assay.Unknown:
+		}
+	}
+	if strongest == assay.Unknown && refuted > 0 && refuted == len(j.view.Candidates) {
+		return assay.Refuted
+	}
+	return strongest
+}
+
+// assumptions come in a fixed order: what the network cannot show, then what
+// the checks assume, then what is known of the job. Availability is added by
+// the settlement.
+func (c *Case) assumptions(g *assay.Genesis, j *judgement) []assay.Assumption {
+	var list []assay.Assumption
+	if g.Kind == assay.InProcess {
+		list = append(list, assay.Assumption{Code: CodeInProcess, Text: "one process ran everything: this shows reproducibility, not independence"})
+	}
+	if len(g.Validators) == 1 {
+		list = append(list,
+			assay.Assumption{Code: CodeOneBeacon, Text: "one validator made the beacon that drew the providers: the draw is the operator's word"},
+			assay.Assumption{Code: CodeOneLedger, Text: "one validator ordered and timed every message: the clock is the operator's word"})
+	}
+	list = append(list, j.root.Assume...)
+	if c.Repeat {
+		list = append(list, assay.Assumption{Code: CodeRepeat, Text: "a job of equal work was settled before: its result was known, and the replicas are not independent of it"})
+	}
+	return list
+}
+
+func (c *Case) resultOf(digest assay.Digest) *assay.Result {
+	for i := range c.Seats {
+		if r := c.Seats[i].Result; r != nil && r.Digest() == digest {
+			result := *r
+			return &result
+		}
+	}
+	return nil
+}
+
+// atClose returns the case as it stood when the verdict was taken: without the
+// seats that were drawn afterwards to deliver bytes, and before availability
+// was judged.
+func (c *Case) atClose() *Case {
+	k := *c
+	k.Verdict, k.Record = nil, nil
+	k.Seats = slices.Clone(c.Seats[:min(int(c.Closed.Seats), len(c.Seats))])
+	k.turn(assay.Unavailable, assay.Opened)
+	return &k
+}

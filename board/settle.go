@@ -1,0 +1,153 @@
+package board
+
+import (
+	"slices"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/canon"
+)
+
+// Digest returns the hash of the board without its record, which names it.
+func (c *Case) Digest() assay.Digest {
+	k := *c
+	k.Record = nil
+	return canon.HashValue("assay/case/1", &k)
+}
+
+// Settled reports whether the case has its record: nothing changes it any more.
+func (c *Case) Settled() bool { return c.Record != nil }
+
+// settle writes the record: verdict and settlement follow from the board alone.
+func (c *Case) settle(p *assay.Params, g *assay.Genesis, plan *Plan, at assay.Moment) {
+	verdict := c.finalVerdict(g)
+	settlement := c.settlement(p, g, plan)
+	c.Verdict, c.Phase, c.Due = &verdict, Settled, 0
+	c.Record = &assay.Record{
+		Version: 1, Network: c.Network, Job: c.ID, Repeat: c.Repeat,
+		Verdict: verdict, Settlement: settlement,
+		Case: c.Digest(), Height: at.Height, Time: at.Time,
+	}
+}
+
+// finalVerdict adds to the verdict what is assumed of the bytes.
+func (c *Case) finalVerdict(g *assay.Genesis) assay.Verdict {
+	v := *c.Verdict
+	if a, _ := c.availability(g); a == assay.Attested && len(g.Validators) == 1 {
+		v.Assumptions = append(slices.Clone(v.Assumptions), assay.Assumption{
+			Code: CodeOneAvailable, Text: "one validator holds the output: that it can be had is the operator's word",
+		})
+	}
+	return v
+}
+
+// settlement says who is paid, refunded and slashed. Sums cannot overflow: the
+// plan has checked the largest.
+func (c *Case) settlement(p *assay.Params, g *assay.Genesis, plan *Plan) assay.Settlement {
+	s := assay.Settlement{Escrow: c.Escrow}
+	s.Availability, _ = c.availability(g)
+	if s.Availability == assay.Attested || s.Availability == assay.Answered {
+		for _, i := range c.supporters()[:min(len(c.supporters()), plan.MaxPaid)] {
+			seat := &c.Seats[i]
+			s.Payments = append(s.Payments, assay.Payment{To: seat.Provider, Amount: seat.Price, Code: PayExecuted, Seat: seat.Number})
+			s.Paid += seat.Price
+		}
+	}
+	s.Fees = feeOn(p, s.Paid)
+	s.Refunded = s.Escrow - s.Paid - s.Fees
+	s.Payments = append(s.Payments,
+		assay.Payment{To: c.Job.Requester, Amount: s.Refunded, Code: PayRefund},
+		assay.Payment{Amount: s.Fees, Code: PayFee})
+	found := c.found(plan)
+	for i := range c.Seats {
+		if f, burned, ok := c.fault(p, &c.Seats[i], found); ok {
+			s.Faults = append(s.Faults, f)
+			s.Slashed += f.Slashed
+			s.Burned += burned
+		}
+	}
+	return s
+}
+
+// Compensation returns what the forfeits of a settlement leave beside what is
+// burned. It goes to the requester, who waited for bytes that never came; to
+// the validators it would be a prize for not attesting.
+func Compensation(s *assay.Settlement) assay.Amount {
+	forfeited := s.Slashed
+	for _, f := range s.Faults {
+		forfeited += f.Penalty
+	}
+	return forfeited - min(s.Burned, forfeited)
+}
+
+// found returns the faults that the checks showed at the closing.
+func (c *Case) found(plan *Plan) []assay.FoundFault {
+	k := c.atClose()
+	return k.judge(plan, k.View(c.Closed.At)).root.Faults
+}
+
+// fault returns a seat's fault and how much of its forfeits is burned.
+func (c *Case) fault(p *assay.Params, seat *Seat, found []assay.FoundFault) (assay.Fault, assay.Amount, bool) {
+	f := assay.Fault{Seat: seat.Number, Provider: seat.Provider, Owner: seat.Owner}
+	switch f.Class, f.Text = c.classOf(seat, found); f.Class {
+	case "":
+		return f, 0, false
+	case assay.FaultProvedWrong:
+		f.Slashed = seat.Stake
+		return f, f.Slashed, true
+	case assay.FaultAbandoned:
+		f.Penalty = seat.Bond
+		return f, f.Penalty, true
+	case assay.FaultUnavailable:
+		f.Penalty = seat.Bond.Share(p.Unavailable)
+		return f, f.Penalty - f.Penalty/2, true
+	case assay.FaultLate, assay.FaultDifferent:
+	}
+	return f, 0, true
+}
+
+// classOf returns the one fault that a seat is held to, the gravest first.
+func (c *Case) classOf(seat *Seat, found []assay.FoundFault) (assay.FaultClass, string) {
+	shown := func(class assay.FaultClass) (string, bool) {
+		i := slices.IndexFunc(found, func(f assay.FoundFault) bool { return f.Seat == seat.Number && f.Class == class })
+		if i < 0 {
+			return "", false
+		}
+		return found[i].Text, true
+	}
+	// A verifier that contradicts another one proves nothing against anybody.
+	broken := c.Verdict.Code == CodeVerifier || c.Verdict.Code == CodeContradiction
+	if seat.State == assay.ProvedWrong {
+		return assay.FaultProvedWrong, c.contradiction(seat)
+	}
+	if text, ok := shown(assay.FaultProvedWrong); ok && !broken {
+		return assay.FaultProvedWrong, text
+	}
+	switch seat.State {
+	case assay.Late:
+		return assay.FaultLate, "did not commit in time"
+	case assay.Abandoned:
+		if seat.Tag.IsZero() {
+			return assay.FaultAbandoned, "committed and never tagged"
+		}
+		return assay.FaultAbandoned, "tagged and never opened"
+	case assay.Unavailable:
+		return assay.FaultUnavailable, "the bytes of its result could not be had"
+	case assay.Opened:
+		// One check may have seen no majority where another supported: whoever
+		// holds the accepted result differs from nothing.
+		if accepted := c.Verdict.Result; accepted != nil {
+			if seat.Result.Digest() == accepted.Digest() {
+				return "", ""
+			}
+			return assay.FaultDifferent, "its result differs from the accepted one"
+		}
+		if text, ok := shown(assay.FaultDifferent); ok {
+			return assay.FaultDifferent, text
+		}
+		if c.Verdict.Code == CodeContradiction {
+			return assay.FaultDifferent, "two different results were supported"
+		}
+	case assay.Assigned, assay.Committed, assay.Tagged, assay.ProvedWrong:
+	}
+	return "", ""
+}

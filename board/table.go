@@ -1,0 +1,36 @@
+package board
+
+import (
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/policy"
+	"github.com/capacloud/assay/quorum"
+)
+
+// entry is a check with what a plan must know of it.
+type entry struct {
+	check assay.Check
+	first int // replicas that it asks for at once
+	most  int // replicas that may tag on its behalf
+}
+
+// table is the one table from policy names to checks. What it lacks parses, and
+// is refused as not available. Tests put checks of other families in it.
+var table = map[policy.Op]func(*policy.Expr) entry{
+	policy.Quorum: func(e *policy.Expr) entry {
+		return entry{check: quorum.New(e.N, e.Agree), first: e.N, most: quorum.Max(e.N)}
+	},
+	policy.None: func(*policy.Expr) entry { return entry{check: quorum.None(), first: 1, most: 1} },
+}
+
+// entries returns the checks of a policy in tree order, each once.
+func entries(e *policy.Expr) ([]entry, error) {
+	var list []entry
+	for _, leaf := range e.Leaves() {
+		build, ok := table[leaf.Op]
+		if !ok {
+			return nil, assay.Refuse(CodeNotAvailable, "%s", leaf.Op)
+		}
+		list = append(list, build(leaf))
+	}
+	return list, nil
+}

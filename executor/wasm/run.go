@@ -1,0 +1,244 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/machine/wasi"
+	"github.com/capacloud/assay/machine/wasm"
+)
+
+// run is one instance of a program with its host.
+type run struct {
+	program *program
+	limit   uint64 // of fuel
+	files   *wasi.MemFiles
+	host    *wasi.Host
+	memory  *linear // nil if the module has none
+	mod     api.Module
+	refs    map[uint64]uint32 // the engine's references to functions
+
+	// mu guards fuel between the host functions and the watcher. Compiled code
+	// takes no lock; an aligned word cannot tear.
+	mu      sync.Mutex
+	fuel    api.MutableGlobal
+	done    bool
+	drained bool
+}
+
+// runKey finds the run in the context of a host call.
+type runKey struct{}
+
+// end is how a program ended.
+type end struct {
+	status assay.Status
+	code   uint32
+	trap   assay.Code
+	detail string
+}
+
+func newRun(ctx context.Context, x *Executor, p *program, job *assay.Job, a executor.Artifacts) (*run, error) {
+	r := &run{program: p, limit: job.Limits.Fuel}
+	var err error
+	if r.files, err = wasi.NewMemFiles(reader{ctx, a}, job.Stdin, job.Input); err != nil {
+		return nil, err
+	}
+	r.host = wasi.New(wasi.Config{
+		Args: job.Args, Env: job.Env, Seed: job.Seed, Index: job.Index, Start: int64(job.Start),
+		Output: job.Limits.Output, Files: job.Limits.Files,
+	}, r.files)
+	ctx = experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(r.allocate))
+	if r.mod, err = x.runtime.InstantiateModule(ctx, p.code, wazero.NewModuleConfig().WithName("").WithStartFunctions()); err != nil {
+		r.memory.Free()
+		return nil, fmt.Errorf("program %s: instantiate: %w", p.key.program, err)
+	}
+	if err := r.references(ctx); err != nil {
+		r.close(ctx)
+		return nil, fmt.Errorf("program %s: %w", p.key.program, err)
+	}
+	r.fuel = r.global(wasm.FuelExport)
+	r.fuel.Set(r.limit - min(r.limit, p.setup))
+	r.global(wasm.DepthExport).Set(uint64(job.Limits.Frames)<<32 | uint64(job.Limits.Slots))
+	return r, nil
+}
+
+func (r *run) global(name string) api.MutableGlobal {
+	return r.mod.ExportedGlobal(name).(api.MutableGlobal)
+}
+
+func (r *run) allocate(_, most uint64) experimental.LinearMemory {
+	r.memory = newLinear(most)
+	return r.memory
+}
+
+func (r *run) close(ctx context.Context) {
+	r.mod.Close(ctx)
+	r.memory.Free()
+}
+
+// execute calls the start section's function and then the entry function.
+func (r *run) execute(ctx context.Context) (end, error) {
+	if r.program.setup > r.limit {
+		r.fuel.Set(0)
+		return r.trapped(TrapOutOfFuel, "the initial memory and tables cost more than the limit"), nil
+	}
+	call := context.WithValue(ctx, runKey{}, r)
+	stop := context.AfterFunc(ctx, r.watch)
+	defer stop()
+	var err error
+	if r.program.info.HasStart {
+		_, err = r.mod.ExportedFunction(wasm.StartExport).Call(call)
+	}
+	if err == nil {
+		_, err = r.mod.ExportedFunction(wasm.EntryExport).Call(call)
+	}
+	r.mu.Lock()
+	r.done = true
+	drained := r.drained
+	r.mu.Unlock()
+	if drained || ctx.Err() != nil {
+		return end{}, fmt.Errorf("program %s: stopped: %w", r.program.key.program, context.Cause(ctx))
+	}
+	if err == nil {
+		return end{status: assay.Exited}, nil
+	}
+	return r.endOf(err)
+}
+
+// watchInterval is how often a cancelled run is told to stop.
+const watchInterval = time.Millisecond
+
+// noFuel is an int64 far below zero, and far from wrapping.
+const noFuel = 1<<64 - 1<<62
+
+// watch stops a run whose context is done by taking its fuel away. It goes on
+// until the run notices: compiled code may be about to write back a value that
+// it read before. A loop that calls nothing keeps fuel in a register and runs
+// to its own end; its job's fuel limit bounds that.
+func (r *run) watch() {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	for range tick.C {
+		r.mu.Lock()
+		if r.done {
+			r.mu.Unlock()
+			return
+		}
+		r.drained = true
+		r.fuel.Set(noFuel)
+		r.mu.Unlock()
+	}
+}
+
+// hostFunction returns the code behind one import of every instance.
+func hostFunction(fn wasi.Func, params int, result bool) api.GoModuleFunc {
+	return func(ctx context.Context, _ api.Module, stack []uint64) {
+		r := ctx.Value(runKey{}).(*run)
+		errno := r.call(fn, stack[:params])
+		if result {
+			stack[0] = uint64(errno)
+		}
+	}
+}
+
+// halt unwinds an instance from inside a host call. The instance stays
+// readable.
+type halt struct{ stop wasi.Stop }
+
+// Error implements error.
+func (h *halt) Error() string { return "stopped by the host" }
+
+func (r *run) call(fn wasi.Func, args []uint64) wasi.Errno {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := int64(r.fuel.Get())
+	if left < 0 { // only a watcher can have done that
+		panic(&halt{wasi.Stop{Kind: wasi.StopOutOfFuel}})
+	}
+	errno, cost, stop := r.host.Call(fn, r.view(), args, uint64(left))
+	if stop.Kind != wasi.StopOutOfFuel {
+		r.fuel.Set(uint64(left) - cost)
+	}
+	if stop.Kind != wasi.Continue {
+		panic(&halt{stop})
+	}
+	return errno
+}
+
+// view returns the memory as the guest has it now.
+func (r *run) view() wasi.Memory {
+	if r.memory == nil {
+		return wasi.NoMemory{}
+	}
+	return r.memory
+}
+
+// endOf reads the error of a call: a halt of ours, a trap of the engine, or
+// something that is no result.
+func (r *run) endOf(err error) (end, error) {
+	var h *halt
+	if errors.As(err, &h) {
+		switch h.stop.Kind {
+		case wasi.StopExit:
+			return end{status: assay.Exited, code: h.stop.Code}, nil
+		case wasi.StopOutOfFuel:
+			return r.trapped(TrapOutOfFuel, "in a host call"), nil
+		case wasi.StopOutputLimit:
+			return r.trapped(TrapOutputLimit, err.Error()), nil
+		case wasi.StopFailed:
+			return end{}, fmt.Errorf("program %s: %w", r.program.key.program, h.stop.Err)
+		}
+	}
+	trap, ok := engineTrap(err)
+	if !ok {
+		return end{}, fmt.Errorf("program %s: the engine failed: %w", r.program.key.program, err)
+	}
+	if trap == TrapUnreachable {
+		switch wasm.TrapCode(r.global(wasm.TrapExport).Get()) {
+		case wasm.TrapOutOfFuel:
+			trap = TrapOutOfFuel
+		case wasm.TrapStackExhausted:
+			trap = TrapStackExhausted
+		}
+	}
+	return r.trapped(trap, err.Error()), nil
+}
+
+func (r *run) trapped(trap assay.Code, detail string) end {
+	return end{status: assay.Trapped, trap: trap, detail: detail}
+}
+
+// outcome reads the result off the instance.
+func (r *run) outcome(ctx context.Context, e end) (*executor.Outcome, error) {
+	trap := wasm.TrapNone
+	if e.trap == TrapOutOfFuel {
+		trap = wasm.TrapOutOfFuel
+	}
+	left := int64(r.fuel.Get())
+	state, err := r.state(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tree := r.output()
+	return &executor.Outcome{
+		Result: assay.Result{
+			Status:   e.status,
+			ExitCode: e.code,
+			Trap:     e.trap,
+			Fuel:     wasm.FuelUsed(r.limit, left, trap),
+			Output:   tree.Root,
+			State:    state,
+		},
+		Output: tree,
+		Detail: e.detail,
+	}, nil
+}

@@ -1,0 +1,63 @@
+package ledger
+
+import (
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/board"
+)
+
+// Event tells a user interface what a block has done. It decides nothing:
+// actors reconcile from state.
+type Event struct {
+	Kind    EventKind
+	Job     assay.JobID
+	Seat    uint16
+	Account assay.Key // the provider, requester or owner concerned
+	Phase   board.Phase
+	Text    string // verdict or fault, by its name
+}
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of event.
+const (
+	EventSubmitted EventKind = "submitted"
+	EventDrawn     EventKind = "drawn"
+	EventSeat      EventKind = "seat" // Text is the seat's state
+	EventPhase     EventKind = "phase"
+	EventVerdict   EventKind = "verdict"
+	EventSettled   EventKind = "settled"
+	EventListed    EventKind = "listed"
+	EventDelisted  EventKind = "delisted"
+	EventStalled   EventKind = "stalled" // a step of the case panicked: a bug of ours
+)
+
+// caseEvents tells how a case differs from what it was before the block; old is
+// nil when the block opened it.
+func caseEvents(old, now *board.Case) []Event {
+	var list []Event
+	if old == nil {
+		old = &board.Case{}
+		list = append(list, Event{Kind: EventSubmitted, Job: now.ID, Account: now.Job.Requester})
+	}
+	for i := range now.Seats {
+		s := &now.Seats[i]
+		e := Event{Kind: EventSeat, Job: now.ID, Seat: s.Number, Account: s.Provider, Text: s.State.String()}
+		if i >= len(old.Seats) {
+			e.Kind = EventDrawn
+		} else if old.Seats[i].State == s.State {
+			continue
+		}
+		list = append(list, e)
+	}
+	if old.Phase != now.Phase {
+		list = append(list, Event{Kind: EventPhase, Job: now.ID, Phase: now.Phase})
+	}
+	if old.Verdict == nil && now.Verdict != nil {
+		list = append(list, Event{Kind: EventVerdict, Job: now.ID, Text: now.Verdict.Outcome.String()})
+	}
+	if !old.Settled() && now.Settled() {
+		list = append(list, Event{Kind: EventSettled, Job: now.ID, Account: now.Job.Requester, Text: now.Record.Settlement.Availability.String()})
+	}
+	return list
+}

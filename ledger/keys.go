@@ -1,0 +1,104 @@
+package ledger
+
+import (
+	"encoding/binary"
+
+	"github.com/capacloud/assay"
+)
+
+// The keys of the state. Values are canonical CBOR unless said otherwise, and
+// never empty. A key begins with one byte that names its table, or with
+// "record/" for the one that outsiders prove.
+const (
+	tabMeta      = 'm' // one Meta
+	tabBefore    = 'b' // listings as they stood before the last block
+	tabAccount   = 'a' // account → Account
+	tabProvider  = 'o' // provider → Provider
+	tabOwned     = 'n' // owner, provider → mark
+	tabSlot      = 'f' // free slot of the sum tree → mark
+	tabCase      = 'c' // job → board.Case
+	tabWork      = 'k' // work → id of the first job that settled it accepted
+	tabClockDue  = 'd' // clock, job → mark
+	tabTimeDue   = 'x' // time, job → liabilities that end then
+	tabWaiting   = 'w' // job → mark: a beacon is awaited
+	tabSeat      = 's' // provider, job → mark, while the case is open
+	tabRequested = 'q' // requester, job → open or closed
+	tabWindow    = 't' // height → ids of the transactions included there
+	recordPrefix = "record/"
+)
+
+// mark is the value of a key whose presence is all that it says.
+var mark = []byte{1}
+
+// open and closed are the values under RequestKey.
+var (
+	openMark   = []byte{1}
+	closedMark = []byte{2}
+)
+
+func key(table byte, parts ...[]byte) []byte {
+	k := make([]byte, 1, 80)
+	k[0] = table
+	for _, p := range parts {
+		k = append(k, p...)
+	}
+	return k
+}
+
+func be(n uint64) []byte {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], n)
+	return b[:]
+}
+
+// after returns the least key above every key with this prefix.
+func after(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+// MetaKey is the key of the ledger's own figures.
+func MetaKey() []byte { return []byte{tabMeta} }
+
+func beforeKey() []byte { return []byte{tabBefore} }
+
+// AccountKey is the key of an account's balance.
+func AccountKey(k assay.Key) []byte { return key(tabAccount, k[:]) }
+
+// OfferKey is the key of a provider's offer, stake and scores.
+func OfferKey(provider assay.Key) []byte { return key(tabProvider, provider[:]) }
+
+// OwnedKey is the key that lists a provider under its owner.
+func OwnedKey(owner, provider assay.Key) []byte { return key(tabOwned, owner[:], provider[:]) }
+
+// CaseKey is the key of a job's case: the canonical bytes of a board.Case.
+func CaseKey(job assay.JobID) []byte { return key(tabCase, job[:]) }
+
+// RecordKey is the key of the record of a settled job: the 32 bytes of
+// assay.Record.Digest, and nothing else, for ever.
+func RecordKey(job assay.JobID) []byte { return append([]byte(recordPrefix), job[:]...) }
+
+// SeatKey is the key that lists an open job under a provider that holds a seat.
+func SeatKey(provider assay.Key, job assay.JobID) []byte { return key(tabSeat, provider[:], job[:]) }
+
+// RequestKey is the key that lists a job under its requester, for ever.
+func RequestKey(requester assay.Key, job assay.JobID) []byte {
+	return key(tabRequested, requester[:], job[:])
+}
+
+// WorkKey is the key of a computation that was settled as accepted: the id of
+// the first job that did.
+func WorkKey(work assay.Digest) []byte { return key(tabWork, work[:]) }
+
+// Deadlines sort by value, then by id: clock values and times are never
+// negative, so big-endian order is theirs.
+func clockKey(c assay.Clock, job assay.JobID) []byte { return key(tabClockDue, be(uint64(c)), job[:]) }
+func timeKey(t assay.Time, job assay.JobID) []byte   { return key(tabTimeDue, be(uint64(t)), job[:]) }
+func waitingKey(job assay.JobID) []byte              { return key(tabWaiting, job[:]) }
+func windowKey(height uint64) []byte                 { return key(tabWindow, be(height)) }
+func slotKey(slot uint64) []byte                     { return key(tabSlot, be(slot)) }

@@ -1,0 +1,380 @@
+package wasi
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/capacloud/assay/merkle"
+)
+
+// dispatchFd carries out the calls whose first argument is a descriptor.
+func (h *Host) dispatchFd(fn Func, a *arguments) Errno {
+	fd := a.u32(0)
+	switch fn {
+	case FdAdvise:
+		return h.fdAdvise(fd, a[1], a[2], a.u32(3))
+	case FdAllocate:
+		return h.fdAllocate(fd, a[1], a[2])
+	case FdClose:
+		return h.fdClose(fd)
+	case FdDatasync, FdSync:
+		_, errno := h.descriptor(fd)
+		return errno
+	case FdFdstatGet:
+		return h.fdstatGet(fd, a.u32(1))
+	case FdFdstatSetFlags:
+		return h.fdstatSetFlags(fd, a.u32(1))
+	case FdFdstatSetRights:
+		return h.fdstatSetRights(fd, a[1], a[2])
+	case FdFilestatGet:
+		return h.fdFilestatGet(fd, a.u32(1))
+	case FdFilestatSetSize:
+		return h.fdSetSize(fd, a[1])
+	case FdFilestatSetTimes:
+		return h.fdSetTimes(fd)
+	case FdPread:
+		return h.fdRead(fd, a.u32(1), a.u32(2), a.u32(4), &a[3])
+	case FdRead:
+		return h.fdRead(fd, a.u32(1), a.u32(2), a.u32(3), nil)
+	case FdPwrite:
+		return h.fdWrite(fd, a.u32(1), a.u32(2), a.u32(4), &a[3])
+	case FdWrite:
+		return h.fdWrite(fd, a.u32(1), a.u32(2), a.u32(3), nil)
+	case FdPrestatGet:
+		return h.prestatGet(fd, a.u32(1))
+	case FdPrestatDirName:
+		return h.prestatDirName(fd, a.u32(1), a.u32(2))
+	case FdReaddir:
+		return h.fdReaddir(fd, a.u32(1), a.u32(2), a[3], a.u32(4))
+	case FdRenumber:
+		return h.fdRenumber(fd, a.u32(1))
+	case FdSeek:
+		return h.fdSeek(fd, int64(a[1]), a.u32(2), a.u32(3))
+	case FdTell:
+		return h.fdSeek(fd, 0, whenceCur, a.u32(1))
+	}
+	return Nosys
+}
+
+// descriptor returns an open descriptor.
+func (h *Host) descriptor(fd uint32) (*Descriptor, Errno) {
+	if int64(fd) >= int64(len(h.State.Descriptors)) || !h.State.Descriptors[fd].Open {
+		return nil, Badf
+	}
+	return &h.State.Descriptors[fd], Success
+}
+
+// file returns an open descriptor of a file that has the right.
+func (h *Host) file(fd uint32, right uint64) (*Descriptor, Errno) {
+	d, errno := h.descriptor(fd)
+	switch {
+	case errno != Success:
+		return nil, errno
+	case d.Node.Kind == merkle.Folder:
+		return nil, Isdir
+	case d.Rights&right != right:
+		return nil, Notcapable
+	}
+	return d, Success
+}
+
+// writable returns a descriptor whose file may be cut and extended. Files of
+// the input never carry the rights for which it is called.
+func (h *Host) writable(fd uint32, right uint64) (*Descriptor, Errno) {
+	d, errno := h.file(fd, right)
+	if errno == Success && h.isStream(d.Node) {
+		return nil, Inval
+	}
+	return d, errno
+}
+
+func (h *Host) isStream(n Node) bool {
+	return n.Space == Out && (n == h.files.Root(Stdout) || n == h.files.Root(Stderr))
+}
+
+// open takes the lowest free number; spare tells whether there is one.
+func (h *Host) open(d Descriptor) uint32 {
+	d.Open = true
+	for i := range h.State.Descriptors {
+		if !h.State.Descriptors[i].Open {
+			h.State.Descriptors[i] = d
+			return uint32(i)
+		}
+	}
+	h.State.Descriptors = append(h.State.Descriptors, d)
+	return uint32(len(h.State.Descriptors) - 1)
+}
+
+func (h *Host) spare() bool {
+	if len(h.State.Descriptors) < MaxDescriptors {
+		return true
+	}
+	for i := range h.State.Descriptors {
+		if !h.State.Descriptors[i].Open {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *Host) fdClose(fd uint32) Errno {
+	d, errno := h.descriptor(fd)
+	if errno != Success {
+		return errno
+	}
+	h.release(d)
+	h.trim()
+	return Success
+}
+
+// release closes a descriptor, and frees what only it kept alive.
+func (h *Host) release(d *Descriptor) {
+	n := d.Node
+	*d = Descriptor{}
+	h.dropUnused(n)
+}
+
+// dropUnused frees a node that is in no folder and that no descriptor holds.
+func (h *Host) dropUnused(n Node) {
+	if n.Space != Out || h.files.Attached(n) {
+		return
+	}
+	for i := range h.State.Descriptors {
+		if d := &h.State.Descriptors[i]; d.Open && d.Node == n {
+			return
+		}
+	}
+	h.files.Drop(n)
+}
+
+// trim cuts closed descriptors off the end, so that equal tables have equal
+// encodings.
+func (h *Host) trim() {
+	for n := len(h.State.Descriptors); n > 0 && !h.State.Descriptors[n-1].Open; n-- {
+		h.State.Descriptors = h.State.Descriptors[:n-1]
+	}
+}
+
+func (h *Host) fdRenumber(from, to uint32) Errno {
+	src, errno := h.descriptor(from)
+	if errno != Success {
+		return errno
+	}
+	dst, errno := h.descriptor(to)
+	if errno != Success || from == to {
+		return errno
+	}
+	old := dst.Node
+	*dst, *src = *src, Descriptor{}
+	h.dropUnused(old)
+	h.trim()
+	return Success
+}
+
+func (h *Host) fdAdvise(fd uint32, offset, length uint64, advice uint32) Errno {
+	if _, errno := h.file(fd, 0); errno != Success {
+		return errno
+	}
+	if advice > 5 || offset > math.MaxInt64 || length > math.MaxInt64 {
+		return Inval
+	}
+	return Success
+}
+
+func (h *Host) fdAllocate(fd uint32, offset, length uint64) Errno {
+	d, errno := h.writable(fd, rightAllocate)
+	if errno != Success {
+		return errno
+	}
+	if length == 0 || offset > math.MaxInt64 || length > math.MaxInt64-offset {
+		return Inval
+	}
+	size := h.files.Size(d.Node)
+	if end := offset + length; end > size && h.extend(size, end) {
+		h.files.Resize(d.Node, end)
+	}
+	return Success
+}
+
+// extend checks the output limit for a file that grows from size to end, and
+// charges for the zeros.
+func (h *Host) extend(size, end uint64) bool {
+	if !h.fits(size, end) {
+		return false
+	}
+	return h.spendBytes(end - size)
+}
+
+// fits stops the run if a file that grows from size to end exceeds the limit.
+func (h *Host) fits(size, end uint64) bool {
+	used, _ := h.files.Used()
+	if end > size && (used > h.cfg.Output || end-size > h.cfg.Output-used) {
+		h.stop = Stop{Kind: StopOutputLimit}
+		return false
+	}
+	return true
+}
+
+func (h *Host) fdSetSize(fd uint32, size uint64) Errno {
+	d, errno := h.writable(fd, rightFilestatSetSize)
+	if errno != Success {
+		return errno
+	}
+	if size > math.MaxInt64 {
+		return Inval
+	}
+	if old := h.files.Size(d.Node); size <= old || h.extend(old, size) {
+		h.files.Resize(d.Node, size)
+	}
+	return Success
+}
+
+func (h *Host) fdSetTimes(fd uint32) Errno {
+	d, errno := h.descriptor(fd)
+	if errno == Success && d.Node.Space == In {
+		return Rofs
+	}
+	return errno
+}
+
+func (h *Host) fdstatGet(fd, at uint32) Errno {
+	d, errno := h.descriptor(fd)
+	if errno != Success {
+		return errno
+	}
+	b := h.record[:24]
+	clear(b)
+	b[0] = fileType(d.Node)
+	binary.LittleEndian.PutUint16(b[2:], d.Flags)
+	binary.LittleEndian.PutUint64(b[8:], d.Rights)
+	binary.LittleEndian.PutUint64(b[16:], d.Inherited)
+	return h.put(at, b)
+}
+
+func fileType(n Node) byte {
+	if n.Kind == merkle.Folder {
+		return typeDirectory
+	}
+	return typeRegular
+}
+
+func (h *Host) fdstatSetFlags(fd, flags uint32) Errno {
+	d, errno := h.descriptor(fd)
+	switch {
+	case errno != Success:
+		return errno
+	case flags&^uint32(fdAllFlags) != 0:
+		return Inval
+	case d.Rights&rightSetFlags == 0:
+		return Notcapable
+	}
+	d.Flags = uint16(flags)
+	return Success
+}
+
+func (h *Host) fdstatSetRights(fd uint32, base, inherited uint64) Errno {
+	d, errno := h.descriptor(fd)
+	if errno != Success {
+		return errno
+	}
+	if base&^d.Rights != 0 || inherited&^d.Inherited != 0 {
+		return Notcapable
+	}
+	d.Rights, d.Inherited = base, inherited
+	return Success
+}
+
+func (h *Host) fdFilestatGet(fd, at uint32) Errno {
+	d, errno := h.descriptor(fd)
+	if errno != Success {
+		return errno
+	}
+	if d.Rights&rightFilestatGet == 0 {
+		return Notcapable
+	}
+	return h.putFilestat(at, d.Node)
+}
+
+func (h *Host) putFilestat(at uint32, n Node) Errno {
+	b := h.record[:64]
+	clear(b)
+	binary.LittleEndian.PutUint64(b, uint64(n.Space))
+	binary.LittleEndian.PutUint64(b[8:], n.Inode)
+	b[16] = fileType(n)
+	binary.LittleEndian.PutUint64(b[24:], 1)
+	binary.LittleEndian.PutUint64(b[32:], h.files.Size(n))
+	for i := 40; i < 64; i += 8 {
+		binary.LittleEndian.PutUint64(b[i:], h.origin(clockRealtime))
+	}
+	return h.put(at, b)
+}
+
+func (h *Host) preopen(fd uint32) (string, Errno) {
+	d, errno := h.descriptor(fd)
+	if errno != Success {
+		return "", errno
+	}
+	if !d.Preopen {
+		return "", Badf
+	}
+	if d.Node.Space == In {
+		return preopens[3], Success
+	}
+	return preopens[4], Success
+}
+
+func (h *Host) prestatGet(fd, at uint32) Errno {
+	name, errno := h.preopen(fd)
+	if errno != Success {
+		return errno
+	}
+	b := h.record[:8] // tag 0: a folder
+	clear(b)
+	binary.LittleEndian.PutUint32(b[4:], uint32(len(name)))
+	return h.put(at, b)
+}
+
+func (h *Host) prestatDirName(fd, at, n uint32) Errno {
+	name, errno := h.preopen(fd)
+	if errno != Success {
+		return errno
+	}
+	if uint64(n) < uint64(len(name)) {
+		return Nametoolong
+	}
+	return h.put(at, []byte(name))
+}
+
+func (h *Host) fdSeek(fd uint32, delta int64, whence, at uint32) Errno {
+	d, errno := h.file(fd, 0)
+	if errno != Success {
+		return errno
+	}
+	if h.isStream(d.Node) {
+		return Spipe
+	}
+	// A descriptor that may tell but not seek can seek nowhere.
+	if d.Rights&rightSeek == 0 && (delta != 0 || whence != whenceCur || d.Rights&rightTell == 0) {
+		return Notcapable
+	}
+	var from uint64
+	switch whence {
+	case whenceSet:
+	case whenceCur:
+		from = d.Offset
+	case whenceEnd:
+		from = h.files.Size(d.Node)
+	default:
+		return Inval
+	}
+	// Both are below 2^63, so the sum cannot wrap.
+	to := int64(from) + delta
+	if to < 0 {
+		return Inval
+	}
+	if errno := h.putU64(at, uint64(to)); errno != Success {
+		return errno
+	}
+	d.Offset = uint64(to)
+	return Success
+}

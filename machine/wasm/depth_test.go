@@ -1,0 +1,257 @@
+package wasm
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// chain is a function that calls itself until the argument is zero.
+func chain() *builder {
+	return newModule().fn("f", "i:", "", code(opLocalGet, 0, opIf, emptyBlock, opLocalGet, 0, i32c(1), 0x6b, opCall, 0, opEnd)...)
+}
+
+// TestDepthFrames: n+1 nested frames fit a limit of n+1 and not of n; the
+// depth is as before afterwards.
+func TestDepthFrames(t *testing.T) {
+	b := chain().bytes()
+	for _, c := range []struct {
+		frames uint32
+		trap   TrapCode
+	}{{101, TrapNone}, {100, TrapStackExhausted}} {
+		got := execute(t, b, Options{Fuel: MaxFuel, Frames: c.frames}, "f", 100)
+		if got.trap != c.trap {
+			t.Errorf("%d frames: trap %d", c.frames, got.trap)
+		}
+		if c.trap == TrapNone && int64(globalOf(got.mod, DepthExport)) != got.in.Depth {
+			t.Error("depth not restored")
+		}
+	}
+}
+
+// TestDepthSlots: a frame of chain counts 8 + 1 parameter + 2 operands + 2
+// values (the constant, the difference).
+func TestDepthSlots(t *testing.T) {
+	const frame = 8 + 1 + 2 + 2
+	b := chain().bytes()
+	for _, c := range []struct {
+		slots uint32
+		trap  TrapCode
+	}{{11 * frame, TrapNone}, {11*frame - 1, TrapStackExhausted}} {
+		if got := execute(t, b, Options{Fuel: MaxFuel, Slots: c.slots}, "f", 10); got.trap != c.trap {
+			t.Errorf("%d slots: trap %d", c.slots, got.trap)
+		}
+	}
+}
+
+// TestDepthBeforeFuel: at an entry that lacks both, the frame is refused and
+// nothing is charged.
+func TestDepthBeforeFuel(t *testing.T) {
+	got := execute(t, chain().bytes(), Options{Fuel: 5, Frames: 1}, "f", 10)
+	if got.trap != TrapStackExhausted || got.left != 5-2-4 {
+		t.Errorf("trap %d, left %d", got.trap, got.left)
+	}
+}
+
+// TestDepthOnEveryExit: the frame is popped by falling off the end, by return,
+// and by branches to the function's label.
+func TestDepthOnEveryExit(t *testing.T) {
+	b := newModule().
+		fn("leaf", ":i", "", i32c(7)...).
+		fn("end", ":i", "", opCall, 0).
+		fn("return", ":i", "", code(opBlock, emptyBlock, opCall, 0, opReturn, opEnd, opUnreachable)...).
+		fn("br", ":i", "", code(opBlock, emptyBlock, opCall, 0, opBr, 1, opEnd, opUnreachable)...).
+		fn("br_if", ":i", "", code(opLoop, emptyBlock, opCall, 0, i32c(1), opBrIf, 1, opDrop, opEnd, opUnreachable)...).
+		fn("br_table", ":i", "", code(opBlock, emptyBlock, opCall, 0, i32c(5), opBrTable, 1, 1, 1, opEnd, opUnreachable)...).
+		fn("two", ":ii", "", code(opCall, 0, opCall, 0, opReturn)...).
+		bytes()
+	for _, f := range []string{"leaf", "end", "return", "br", "br_if", "br_table", "two"} {
+		got := execute(t, b, Options{Fuel: MaxFuel}, f)
+		if got.engine != "" || got.results[0] != 7 || int64(globalOf(got.mod, DepthExport)) != got.in.Depth {
+			t.Errorf("%s: %+v", f, got)
+		}
+	}
+}
+
+// TestDepthBelowNativeCeiling runs frames that are as large natively as we can
+// make them for their slots, down to our limit: the engine's own overflow must
+// not come first.
+func TestDepthBelowNativeCeiling(t *testing.T) {
+	many := strings.Repeat
+	i64s := func(n int) string { return many("l", n) }
+	// locals: n of them, set from distinct loads, live across the call.
+	locals := func(n int) []byte {
+		var e emitter
+		for i := range n {
+			e.idx(opLocalGet, 0)
+			e.i64(int64(i) + 1)
+			e.op(opI64Mul)
+			e.idx(opLocalSet, uint32(i+1))
+		}
+		e.idx(opLocalGet, 0)
+		e.op(opCall, 0, opDrop)
+		e.idx(opLocalGet, 0)
+		for i := range n {
+			e.idx(opLocalGet, uint32(i+1))
+			e.op(opI64Add)
+		}
+		return e.b
+	}
+	// sums: n sums, each live across the next call.
+	sums := func(n int) []byte {
+		var e emitter
+		e.idx(opLocalGet, 0)
+		for range n {
+			e.idx(opLocalGet, 0)
+			e.op(opCall, 0, opI64Add)
+		}
+		return e.b
+	}
+	// bursts: n times as many values as one function returns, live across a
+	// call and consumed by another.
+	bursts := func(n int) []byte {
+		e := emitter{b: []byte{}}
+		for range n {
+			e.idx(opLocalGet, 0)
+			e.op(opCall, 1)
+			e.idx(opLocalGet, 0)
+			e.op(opCall, 0, opDrop, opCall, 2)
+		}
+		e.idx(opLocalGet, 0)
+		return e.b
+	}
+	wide := func(n int) *builder {
+		var push emitter
+		for i := range n {
+			push.idx(opLocalGet, 0)
+			push.i64(int64(i))
+			push.op(opI64Add)
+		}
+		return newModule().fn("f", "l:l", "", bursts(20)...).
+			fn("", "l:"+i64s(n), "", push.b...).fn("", i64s(n)+":", "")
+	}
+	// params: a function of n parameters that calls itself with its own.
+	params := func(n int) *builder {
+		var e, start emitter
+		for i := range n {
+			e.idx(opLocalGet, uint32(i))
+			start.idx(opLocalGet, 0)
+		}
+		e.op(opCall, 1)
+		for i := range n {
+			e.idx(opLocalGet, uint32(i))
+			e.op(opI64Add)
+		}
+		start.op(opCall, 1)
+		return newModule().fn("f", "l:l", "", start.b...).fn("", i64s(n)+":l", "", e.b...)
+	}
+	// loops: n locals written inside d nested loops, each with a call.
+	loops := func(n, d int) *builder {
+		var e emitter
+		for range d {
+			e.op(opLoop, emptyBlock, opLocalGet, 0, opCall, 0, opDrop)
+		}
+		for i := range n {
+			e.idx(opLocalGet, uint32(i+1))
+			e.op(opLocalGet, 0, opI64Add)
+			e.idx(opLocalSet, uint32(i+1))
+		}
+		for range d {
+			e.op(opLocalGet, 0, opI64Eqz, opBrIf, 0, opEnd)
+		}
+		e.op(opLocalGet, 0)
+		for i := range n {
+			e.idx(opLocalGet, uint32(i+1))
+			e.op(opI64Add)
+		}
+		return newModule().fn("f", "l:l", i64s(n), e.b...)
+	}
+	// exits: d nested blocks, each left early with other values of n locals,
+	// and a call behind each.
+	exits := func(n, d int) *builder {
+		var e emitter
+		e.b = bytes.Repeat([]byte{opBlock, emptyBlock}, d)
+		for k := range d {
+			for i := range n {
+				e.op(opLocalGet, 0)
+				e.i64(int64(k*n+i) + 3)
+				e.op(opI64Mul)
+				e.idx(opLocalSet, uint32(i+1))
+			}
+			e.op(opLocalGet, 0, opI64Eqz)
+			e.idx(opBrIf, uint32(k))
+		}
+		for range d {
+			e.op(opEnd, opLocalGet, 0, opCall, 0, opDrop)
+		}
+		e.op(opLocalGet, 0)
+		for i := range n {
+			e.idx(opLocalGet, uint32(i+1))
+			e.op(opI64Add)
+		}
+		return newModule().fn("f", "l:l", i64s(n), e.b...)
+	}
+	for _, c := range []struct {
+		name string
+		b    *builder
+	}{
+		{"10 locals in 10 loops", loops(10, 10)},
+		{"100 locals in 100 loops", loops(100, 100)},
+		{"30 locals in 200 loops", loops(30, 200)},
+		{"10 locals out of 10 blocks", exits(10, 10)},
+		{"100 locals out of 100 blocks", exits(100, 100)},
+		{"tiny", newModule().fn("f", "l:l", "", opLocalGet, 0, opCall, 0)},
+		{"2 locals", newModule().fn("f", "l:l", i64s(2), locals(2)...)},
+		{"10 locals", newModule().fn("f", "l:l", i64s(10), locals(10)...)},
+		{"100 locals", newModule().fn("f", "l:l", i64s(100), locals(100)...)},
+		{"10,000 locals", newModule().fn("f", "l:l", i64s(10_000), locals(10_000)...)},
+		{"20 sums", newModule().fn("f", "l:l", "", sums(20)...)},
+		{"1,000 sums", newModule().fn("f", "l:l", "", sums(1000)...)},
+		{"20 bursts of 100", wide(100)},
+		{"20 bursts of 900", wide(900)},
+		{"10 parameters", params(10)},
+		{"1,000 parameters", params(1000)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := execute(t, c.b.bytes(), Options{Fuel: MaxFuel}, "f", 1)
+			if got.trap != TrapStackExhausted {
+				t.Errorf("trap %d: %.200s", got.trap, got.engine)
+			}
+		})
+	}
+}
+
+// TestJoins fixes what is counted as a join.
+func TestJoins(t *testing.T) {
+	inc := code(opLocalGet, 1, i32c(1), 0x6a, opLocalSet, 1)
+	for _, c := range []struct {
+		name string
+		code []byte
+		want uint32
+	}{
+		{"straight", code(inc, inc, opLocalGet, 1), 0},
+		{"loop carries a local", code(opLoop, emptyBlock, inc, opLocalGet, 0, opBrIf, 0, opEnd, opLocalGet, 1), 1},
+		{"loop without a branch", code(opLoop, emptyBlock, inc, opEnd, opLocalGet, 1), 0},
+		{"two loops carry it", code(opLoop, emptyBlock, opLoop, emptyBlock, inc, opLocalGet, 0, opBrIf, 0, opEnd, opLocalGet, 0, opBrIf, 0, opEnd, opLocalGet, 1), 2},
+		{"written before read in the loop", code(opLoop, emptyBlock, i32c(1), opLocalSet, 1, opLocalGet, 1, opBrIf, 0, opEnd, i32c(0)), 0},
+		{"if that writes", code(opLocalGet, 0, opIf, emptyBlock, inc, opEnd, opLocalGet, 1), 1},
+		{"if that writes what nobody reads", code(opLocalGet, 0, opIf, emptyBlock, inc, opEnd, i32c(0)), 0},
+		{"else that writes", code(opLocalGet, 0, opIf, emptyBlock, opElse, inc, opEnd, opLocalGet, 1), 1},
+		{"block left early", code(opBlock, emptyBlock, opLocalGet, 0, opBrIf, 0, inc, opEnd, opLocalGet, 1), 1},
+		{"block not left", code(opBlock, emptyBlock, inc, opEnd, opLocalGet, 1), 0},
+		{"back edge makes it wanted", code(opLoop, emptyBlock, opLocalGet, 1, opDrop,
+			opLocalGet, 0, opIf, emptyBlock, inc, opEnd, opLocalGet, 0, opBrIf, 0, opEnd, i32c(0)), 2},
+		{"dead code", code(opBlock, emptyBlock, opBr, 0, inc, opEnd, opLocalGet, 1), 0},
+	} {
+		m, err := Decode(newModule().fn("f", "i:i", "i", c.code...).bytes(), DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Validate(m); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Codes[0].joins; got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}

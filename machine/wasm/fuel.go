@@ -1,0 +1,140 @@
+package wasm
+
+// charge is one charge point: cost is taken when control passes byte pos of
+// the body. At the function's entry (pos 0) and at a loop's head the fuel left
+// is then compared with zero.
+type charge struct {
+	pos  int32
+	cost uint32
+	loop bool
+}
+
+// region is a construct whose end the fuel walk has not reached.
+type region struct {
+	point int32 // charge point in force at the construct's first instruction
+	exits int32 // outermost construct to whose label a branch inside goes
+}
+
+// fuelWalk divides a body into blocks and adds up their costs, by the rules
+// written at Instrument. It is the one place where they are computed: every
+// engine takes its charges from here.
+type fuelWalk struct {
+	points []charge
+	cur    int32 // point in force
+	open   []region
+	dead   deadWalk
+}
+
+func (w *fuelWalk) begin() {
+	w.points = append(w.points[:0], charge{})
+	w.cur, w.dead = 0, deadWalk{}
+	w.open = append(w.open[:0], region{exits: 0})
+}
+
+func (w *fuelWalk) point(pos int, loop bool) {
+	w.points = append(w.points, charge{pos: int32(pos), loop: loop})
+	w.cur = int32(len(w.points) - 1)
+}
+
+// leave notes that a branch goes to the label depth: the constructs inside
+// that label are left by another way than their end.
+func (w *fuelWalk) leave(label uint32) {
+	target := int32(len(w.open) - 1 - int(label))
+	if top := &w.open[len(w.open)-1]; target < top.exits {
+		top.exits = target
+	}
+}
+
+// step takes the next instruction; body is needed for br_table only. It
+// returns false in code that control cannot reach.
+func (w *fuelWalk) step(in *instr, body []byte) bool {
+	if w.dead.step(in.op) {
+		return false
+	}
+	switch in.op {
+	case opBlock:
+		w.push()
+		return true
+	case opLoop:
+		w.push()
+		w.point(in.end, true)
+		return true
+	case opElse:
+		w.point(in.end, false)
+		return true
+	case opEnd:
+		w.end(in)
+		return true
+	}
+	w.points[w.cur].cost++
+	switch in.op {
+	case opIf:
+		w.push()
+		w.point(in.end, false)
+	case opBr:
+		w.leave(in.a)
+	case opBrIf:
+		w.leave(in.a)
+		w.point(in.end, false)
+	case opBrTable:
+		r := reader{b: body[:in.end], pos: in.start + 1}
+		for range r.u32() + 1 {
+			w.leave(r.u32())
+		}
+	case opReturn:
+		w.leave(uint32(len(w.open) - 1))
+	}
+	return true
+}
+
+func (w *fuelWalk) push() {
+	w.open = append(w.open, region{point: w.cur, exits: int32(len(w.open))})
+}
+
+// end closes a construct. If nothing inside branches out of it, whoever
+// entered it also leaves it here, so what follows belongs to the block in
+// which the construct stands; otherwise a new block begins.
+func (w *fuelWalk) end(in *instr) {
+	i := int32(len(w.open) - 1)
+	g := w.open[i]
+	w.open = w.open[:i]
+	if i == 0 {
+		return
+	}
+	if parent := &w.open[i-1]; g.exits < parent.exits {
+		parent.exits = g.exits
+	}
+	if g.exits >= i {
+		w.cur = g.point
+		return
+	}
+	w.point(in.end, false)
+}
+
+// deadWalk finds the code that control cannot reach: behind br, br_table,
+// return and unreachable, up to the else or end of the construct.
+type deadWalk struct {
+	dead  bool
+	depth int // constructs opened inside dead code
+}
+
+// step takes the next opcode and reports whether it is dead.
+func (w *deadWalk) step(op byte) bool {
+	if !w.dead {
+		w.dead = op == opBr || op == opBrTable || op == opReturn || op == opUnreachable
+		return false
+	}
+	switch op {
+	case opBlock, opLoop, opIf:
+		w.depth++
+	case opElse:
+		w.dead = w.depth > 0
+	case opEnd:
+		if w.depth == 0 {
+			w.dead = false
+		} else {
+			w.depth--
+		}
+	}
+	return w.dead
+}

@@ -1,0 +1,147 @@
+package wasm
+
+import (
+	"strings"
+	"testing"
+)
+
+// counted is a loop that runs n times: cost of the entry block 1 + 2, of each
+// turn 9 (the last operator is br_if), of what follows the loop nothing, since
+// the loop is left only at its end and so belongs to the entry block.
+func counted(n int32) []byte {
+	return code(
+		i32c(n), opLocalSet, 0, // entry block
+		opLoop, emptyBlock,
+		opLocalGet, 0, i32c(1), 0x6b, opLocalTee, 0, opBrIf, 0, // 5 operators
+		opEnd)
+}
+
+// TestFuel fixes the price of small programs and what happens one unit below,
+// at and above it. ends says that no check stands behind the last charge: the
+// program has ended although its fuel is below zero.
+func TestFuel(t *testing.T) {
+	none := newModule
+	tests := []struct {
+		name string
+		b    *builder
+		cost uint64
+		ends bool
+	}{
+		{"empty body costs nothing", none().fn("f", ":", ""), 0, true},
+		{"end costs nothing", none().fn("f", ":", "", opNop), 1, false},
+		{"block costs nothing", none().fn("f", ":", "", code(opBlock, emptyBlock, opNop, opEnd)...), 1, false},
+		{"counted loop", none().fn("f", ":", "i", counted(10)...), 2 + 10*5, false},
+		{"code behind a closed loop is charged at entry", none().fn("f", ":", "i", code(counted(3), opNop, opNop)...), 4 + 3*5, false},
+		// Entry: const, if. The arm that runs is a block of its own; the nop
+		// behind the end belongs to the entry again.
+		{"if taken", none().fn("f", ":", "", code(i32c(1), opIf, emptyBlock, opNop, opNop, opElse, opNop, opEnd, opNop)...), 3 + 2, true},
+		{"else taken", none().fn("f", ":", "", code(i32c(0), opIf, emptyBlock, opNop, opNop, opElse, opNop, opEnd, opNop)...), 3 + 1, true},
+		// The arm returns: what follows the if is a block of its own.
+		{"open if taken", none().fn("f", ":", "", code(i32c(1), opIf, emptyBlock, opReturn, opEnd, opNop, opNop)...), 2 + 1, true},
+		{"open if not taken", none().fn("f", ":", "", code(i32c(0), opIf, emptyBlock, opReturn, opEnd, opNop, opNop)...), 2 + 2, true},
+		// br_if to the block's own end leaves it closed.
+		{"br_if taken", none().fn("f", ":", "", code(opBlock, emptyBlock, i32c(1), opBrIf, 0, opNop, opEnd, opNop)...), 3, false},
+		{"br_if not taken", none().fn("f", ":", "", code(opBlock, emptyBlock, i32c(0), opBrIf, 0, opNop, opEnd, opNop)...), 4, true},
+		{"branch out of two", none().fn("f", ":", "",
+			code(opBlock, emptyBlock, opBlock, emptyBlock, i32c(1), opBrIf, 1, opNop, opEnd, opNop, opNop, opEnd, opNop)...), 3, false},
+		{"dead code is free", none().fn("f", ":", "", code(opBlock, emptyBlock, opBr, 0, opNop, opNop, opEnd)...), 1, false},
+		{"call", none().fn("f", ":", "", opCall, 1, opCall, 1).fn("", ":", "", opNop, opNop), 2 + 2*2, false},
+		{"memory.fill of 65", none().memory(1, 1).fn("f", ":", "",
+			code(i32c(0), i32c(1), i32c(65), 0xfc, 11, 0)...), 4 + 2, false},
+		{"memory.copy of 0", none().memory(1, 1).fn("f", ":", "",
+			code(i32c(0), i32c(1), i32c(0), 0xfc, 10, 0, 0)...), 4, false},
+		{"memory.grow by 2", none().memory(1, 3).fn("f", ":", "",
+			code(i32c(2), opMemoryGrow, 0, opDrop)...), 3 + 2*PageFuel, false},
+		{"memory.grow that fails", none().memory(1, 3).fn("f", ":", "",
+			code(i32c(3), opMemoryGrow, 0, opDrop)...), 3, false},
+		{"memory.grow by 2^32-1", none().memory(1, 3).fn("f", ":", "",
+			code(i32c(-1), opMemoryGrow, 0, opDrop)...), 3, false},
+		{"table.grow by 3", none().table(1, 9).fn("f", ":", "",
+			code(opRefNull, byte(FuncRef), i32c(3), 0xfc, 15, 0, opDrop)...), 4 + 3, false},
+		{"host call", none().host("sched_yield").fn("f", ":", "", opCall, 0, opDrop), 2, false},
+	}
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			b := c.b.bytes()
+			for delta := range 3 {
+				limit := c.cost + uint64(delta) - 1
+				if c.cost == 0 && delta == 0 {
+					continue
+				}
+				got := execute(t, b, Options{MemoryPages: 10, Fuel: limit}, "f")
+				want := min(c.cost, limit)
+				if got.fuel != want {
+					t.Errorf("limit %d: fuel %d (left %d), want %d", limit, got.fuel, got.left, want)
+				}
+				wantTrap := TrapNone
+				if delta == 0 && !c.ends {
+					wantTrap = TrapOutOfFuel
+				}
+				if got.trap != wantTrap || (got.engine != "") != (wantTrap != TrapNone) {
+					t.Errorf("limit %d: trap %d %s, want %d", limit, got.trap, got.engine, wantTrap)
+				}
+			}
+		})
+	}
+}
+
+// TestFuelBeforeTrap: a trap between the charge and the next check is that
+// trap, with fuel below zero and the limit reported.
+func TestFuelBeforeTrap(t *testing.T) {
+	b := newModule().fn("f", ":", "", code(i32c(1), opIf, emptyBlock, opNop, opNop, opNop, opUnreachable, opEnd)...).bytes()
+	got := execute(t, b, Options{Fuel: 3}, "f")
+	if got.trap != TrapNone || !strings.Contains(got.engine, "unreachable") || got.left != -3 || got.fuel != 3 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestBulkChargedBeforeTrap: the extra charge of a bulk operation that would
+// trap is taken first, in 64 bits.
+func TestBulkChargedBeforeTrap(t *testing.T) {
+	b := newModule().memory(1, 1).fn("f", ":", "", code(i32c(0), i32c(0), i32c(-1), 0xfc, 11, 0)...).bytes()
+	const cost = 4 + 1<<26
+	if got := execute(t, b, Options{MemoryPages: 1, Fuel: cost - 1}, "f"); got.trap != TrapOutOfFuel || got.fuel != cost-1 {
+		t.Errorf("%+v", got)
+	}
+	if got := execute(t, b, Options{MemoryPages: 1, Fuel: cost}, "f"); !strings.Contains(got.engine, "out of bounds memory") || got.fuel != cost {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestHostCallHasNoEffect: out of fuel, the host function is not called,
+// whether directly or through a table.
+func TestHostCallHasNoEffect(t *testing.T) {
+	// random_get writes memory: 8 bytes at 0.
+	b := newModule().host("random_get").memory(1, 1).table(1, 1).elems(0, 0).
+		fn("direct", ":", "", code(i32c(1), opIf, emptyBlock, i32c(0), i32c(8), opCall, 0, opDrop, opEnd)...).
+		fn("indirect", ":", "", code(i32c(1), opIf, emptyBlock, i32c(0), i32c(8), i32c(0), opCallIndirect, 0, 0, opDrop, opEnd)...).
+		bytes()
+	for _, f := range []string{"direct", "indirect"} {
+		starved := execute(t, b, Options{MemoryPages: 1, Fuel: 2}, f)
+		if mem, _ := starved.mod.Memory().Read(0, 8); starved.trap != TrapOutOfFuel || string(mem) != strings.Repeat("\x00", 8) {
+			t.Errorf("%s: trap %d, memory %x", f, starved.trap, mem)
+		}
+		fed := execute(t, b, Options{MemoryPages: 1, Fuel: 100}, f)
+		if mem, _ := fed.mod.Memory().Read(0, 8); fed.trap != TrapNone || string(mem) == strings.Repeat("\x00", 8) {
+			t.Errorf("%s: trap %d, memory %x", f, fed.trap, mem)
+		}
+	}
+}
+
+// TestFuelOfKernels fixes the fuel of whole programs.
+func TestFuelOfKernels(t *testing.T) {
+	want := map[string]uint64{
+		"sieve": 37250399, "sha": 836051, "matmul": 28284931,
+		"sort": 36550966, "fib": 23909, "nbody": 165815,
+	}
+	for _, k := range kernels {
+		got := execute(t, kernel(t, k.name), Options{MemoryPages: 4096, Fuel: MaxFuel}, "run", k.small)
+		if got.fuel != want[k.name] {
+			t.Errorf("%q: %d,", k.name, got.fuel)
+		}
+		again := execute(t, kernel(t, k.name), Options{MemoryPages: 4096, Fuel: got.fuel / 2}, "run", k.small)
+		if again.trap != TrapOutOfFuel || again.fuel != got.fuel/2 {
+			t.Errorf("%q with half its fuel: trap %d, fuel %d", k.name, again.trap, again.fuel)
+		}
+	}
+}

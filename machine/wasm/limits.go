@@ -1,0 +1,72 @@
+package wasm
+
+// Limits bounds what Decode reads before it allocates or loops. Each is
+// checked by name: the detail of a CodeAboveLimit error is the field's name
+// in words. The zero value admits nothing.
+type Limits struct {
+	ModuleBytes     uint32 // the whole file
+	Types           uint32
+	Imports         uint32
+	Functions       uint32 // own functions
+	Tables          uint32
+	Globals         uint32
+	Exports         uint32
+	ElementSegments uint32
+	Elements        uint32 // per segment
+	DataSegments    uint32
+	CustomSections  uint32
+	NameBytes       uint32 // of an import or export
+	Params          uint32 // of a function type
+	Results         uint32 // of a function type
+	BodyBytes       uint32 // of one function
+	Locals          uint32 // of one function, parameters included
+	Nesting         uint32 // constructs around an instruction
+	BranchTargets   uint32 // of one br_table
+
+	// LocalsTimesConstructs bounds, in one function, the locals that are both
+	// written and read, times its blocks, loops and ifs: an optimising engine
+	// may need memory for each pair.
+	LocalsTimesConstructs uint32
+}
+
+// DefaultLimits are the limits of the profile wasm/1. They follow the limits
+// that browsers agree on, except where a measured guest needs more: a Go
+// program with net/http has 88,962 data segments.
+func DefaultLimits() Limits {
+	return Limits{
+		ModuleBytes:     64 << 20,
+		Types:           100_000,
+		Imports:         10_000,
+		Functions:       200_000,
+		Tables:          100,
+		Globals:         10_000,
+		Exports:         100_000,
+		ElementSegments: 100_000,
+		Elements:        1_000_000,
+		DataSegments:    200_000,
+		CustomSections:  10_000,
+		NameBytes:       10_000,
+		Params:          1_000,
+		Results:         1_000,
+		BodyBytes:       7_654_321,
+		Locals:          50_000,
+		Nesting:         5_000,
+		BranchTargets:   65_520,
+
+		LocalsTimesConstructs: 1 << 24,
+	}
+}
+
+// Bounds that are the format's or the profile's own and no option.
+const (
+	// PageBytes is the unit in which memory is sized.
+	PageBytes = 65536
+	// MaxPages is the largest memory of 32-bit WebAssembly.
+	MaxPages = 65536
+	// MaxTableElems is the most elements that a table may declare or grow to.
+	// A larger declared maximum is lowered to it.
+	MaxTableElems = 1 << 20
+	// MaxFuel is the largest fuel limit: far enough from the end of int64 that
+	// no charge between two checks can wrap.
+	MaxFuel = 1 << 62
+)

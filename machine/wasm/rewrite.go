@@ -1,0 +1,424 @@
+package wasm
+
+import "math/bits"
+
+// emitter appends instructions.
+type emitter struct {
+	b []byte
+}
+
+func (e *emitter) op(ops ...byte)        { e.b = append(e.b, ops...) }
+func (e *emitter) idx(op byte, i uint32) { e.b = appendU64(append(e.b, op), uint64(i)) }
+func (e *emitter) i32(v int32)           { e.b = appendS64(append(e.b, opI32Const), int64(v)) }
+func (e *emitter) i64(v int64)           { e.b = appendS64(append(e.b, opI64Const), v) }
+
+const emptyBlock = 0x40
+
+// rewriter rewrites bodies of one module. Its buffers are reused from one
+// body to the next.
+type rewriter struct {
+	m    *Module
+	fuel uint32 // global indexes
+	deep uint32
+	trap uint32
+
+	entryTrap uint32   // helper that names the trap of a refused entry
+	wrapper   []uint32 // import → wrapper; 0 while there is none
+	newBlock  func(results []ValType) uint32
+	memoryMax uint32
+	tableMax  []uint32
+	refs      uint32 // table of all functions
+
+	// State of the body being rewritten.
+	e        emitter
+	fw       fuelWalk
+	nw       nanWalk
+	types    []ValType // of locals
+	extra    []LocalRun
+	copied   int
+	src      []byte
+	nested   int
+	wrapped  bool
+	cached   bool   // fuel left is kept in a local beside the global
+	lFuel    uint32 // i64
+	lDepth   uint32 // i64
+	lBulk    uint32 // i32
+	lF32     uint32
+	lF64     uint32
+	floats   bool
+	bodyType FuncType
+
+	// freeLoops tells of each open construct: loop without a call so far,
+	// other construct, construct with a call.
+	freeLoops []byte
+}
+
+// survey is what a first look at a body finds.
+type survey struct {
+	calls    bool // calls a function that takes a frame
+	floats   bool // has arithmetic that can make a NaN
+	f32, f64 bool
+	bulk     bool
+	freeLoop bool // has a loop without any call
+}
+
+// body returns the rewritten function.
+func (w *rewriter) body(i int) Body {
+	b := &w.m.Codes[i]
+	w.bodyType = w.m.Types[w.m.Funcs[i]]
+	w.src = b.Expr
+	w.types = append(w.types[:0], w.bodyType.Params...)
+	for _, run := range b.Locals {
+		for range run.Count {
+			w.types = append(w.types, run.Type)
+		}
+	}
+	s := w.analyse()
+	w.layout(s)
+	w.e.b = make([]byte, 0, len(b.Expr)+len(b.Expr)/2+64)
+	w.copied, w.nested = 0, 0
+	w.entry(slots(b, w.bodyType), s)
+	w.instructions()
+	if w.wrapped {
+		w.leave(slots(b, w.bodyType))
+		w.e.op(opEnd)
+	}
+	return Body{Locals: append(b.Locals[:len(b.Locals):len(b.Locals)], w.extra...), Expr: w.e.b}
+}
+
+// slots is what a frame of the function counts against the slot limit. The
+// values that its instructions make are counted because an optimising engine
+// may give each of them its own place on the native stack, and joins for the
+// same reason.
+func slots(b *Body, t FuncType) uint64 {
+	return FrameSlots + uint64(len(t.Params)) + uint64(b.locals) + uint64(b.height) + uint64(b.values) + uint64(b.joins)
+}
+
+// analyse walks the body once to divide it into blocks and, if it has float
+// arithmetic, once more to find the observed results.
+func (w *rewriter) analyse() survey {
+	var s survey
+	var in instr
+	imports := w.m.imported[KindFunc]
+	w.fw.begin()
+	w.freeLoops = w.freeLoops[:0]
+	r := reader{b: w.src}
+	for r.pos < len(w.src) {
+		r.next(&in, &w.m.limits)
+		if !w.fw.step(&in, w.src) {
+			continue
+		}
+		switch op := in.op; {
+		case op == opLoop:
+			w.freeLoops = append(w.freeLoops, 1)
+		case op == opBlock || op == opIf:
+			w.freeLoops = append(w.freeLoops, 0)
+		case op == opEnd:
+			if n := len(w.freeLoops); n > 0 {
+				s.freeLoop = s.freeLoop || w.freeLoops[n-1] == 1
+				if w.freeLoops[n-1] == 2 && n > 1 && w.freeLoops[n-2] != 2 {
+					w.freeLoops[n-2] = 2
+				}
+				w.freeLoops = w.freeLoops[:n-1]
+			}
+		case op == opCall && in.a < imports:
+			w.noFreeLoop()
+		case op == opCall || op == opCallIndirect:
+			s.calls = true
+			w.noFreeLoop()
+		case isBulk(op):
+			s.bulk = true
+		case makesNaN(op):
+			s.floats = true
+			if ops[op].out == F32 {
+				s.f32 = true
+			} else {
+				s.f64 = true
+			}
+		}
+	}
+	if s.floats {
+		w.analyseFloats()
+	}
+	return s
+}
+
+// noFreeLoop marks the innermost construct as holding a call; the mark moves
+// outwards at its end.
+func (w *rewriter) noFreeLoop() {
+	if n := len(w.freeLoops); n > 0 {
+		w.freeLoops[n-1] = 2
+	}
+}
+
+func (w *rewriter) analyseFloats() {
+	var in instr
+	w.nw.begin(len(w.src), len(w.bodyType.Params), len(w.types), len(w.bodyType.Results))
+	r := reader{b: w.src}
+	for r.pos < len(w.src) {
+		r.next(&in, &w.m.limits)
+		w.nw.step(&in, w.m, w.src, w.types)
+	}
+	w.nw.finish()
+}
+
+// layout appends the locals that the rewriting needs.
+func (w *rewriter) layout(s survey) {
+	w.extra = w.extra[:0:0]
+	next := uint32(len(w.types))
+	local := func(t ValType) uint32 {
+		w.extra = append(w.extra, LocalRun{Count: 1, Type: t})
+		next++
+		return next - 1
+	}
+	w.wrapped = s.calls
+	w.cached = s.freeLoop
+	w.floats = s.floats
+	w.lFuel, w.lDepth = local(I64), local(I64)
+	if s.bulk {
+		w.lBulk = local(I32)
+	}
+	if s.f32 {
+		w.lF32 = local(F32)
+	}
+	if s.f64 {
+		w.lF64 = local(F64)
+	}
+}
+
+// entry pushes the frame and charges the first block, with one comparison for
+// both: the sign bit of (depth | depth<<32 | fuel) is set if frames, slots or
+// fuel ran out.
+func (w *rewriter) entry(slots uint64, s survey) {
+	e := &w.e
+	e.idx(opGlobalGet, w.deep)
+	e.i64(int64(1<<32 | slots))
+	e.op(opI64Sub)
+	e.idx(opLocalTee, w.lDepth)
+	e.idx(opLocalGet, w.lDepth)
+	e.i64(32)
+	e.op(opI64Shl, opI64Or)
+	e.idx(opGlobalGet, w.fuel)
+	if c := w.fw.points[0].cost; c > 0 {
+		e.i64(int64(c))
+		e.op(opI64Sub)
+	}
+	e.idx(opLocalTee, w.lFuel)
+	e.op(opI64Or)
+	e.i64(0)
+	e.op(opI64LtS, opIf, emptyBlock)
+	e.idx(opLocalGet, w.lDepth)
+	e.idx(opCall, w.entryTrap)
+	e.op(opUnreachable, opEnd)
+	e.idx(opLocalGet, w.lFuel)
+	e.idx(opGlobalSet, w.fuel)
+	if w.wrapped {
+		e.idx(opLocalGet, w.lDepth)
+		e.idx(opGlobalSet, w.deep)
+		w.block(w.bodyType.Results)
+	}
+}
+
+// block opens the block around the body, whose label takes the place of the
+// function's: branches keep their depth.
+func (w *rewriter) block(results []ValType) {
+	w.e.op(opBlock)
+	switch len(results) {
+	case 0:
+		w.e.op(emptyBlock)
+	case 1:
+		w.e.op(byte(results[0]))
+	default:
+		w.e.b = appendS64(w.e.b, int64(w.newBlock(results)))
+	}
+}
+
+// leave pops the frame.
+func (w *rewriter) leave(slots uint64) {
+	e := &w.e
+	e.idx(opGlobalGet, w.deep)
+	e.i64(int64(1<<32 | slots))
+	e.op(opI64Add)
+	e.idx(opGlobalSet, w.deep)
+}
+
+// instructions copies the body and inserts charges, checks and canonical NaNs.
+func (w *rewriter) instructions() {
+	var in instr
+	imports := w.m.imported[KindFunc]
+	r := reader{b: w.src}
+	points := w.fw.points[1:]
+	var dead deadWalk
+	for r.pos < len(w.src) {
+		r.next(&in, &w.m.limits)
+		if dead.step(in.op) {
+			continue
+		}
+		switch op := in.op; {
+		case op == opBlock || op == opLoop || op == opIf:
+			w.nested++
+		case op == opEnd:
+			w.nested--
+		case op == opReturn && w.wrapped:
+			w.flush(in.start)
+			w.e.idx(opBr, uint32(w.nested))
+			w.copied = in.end
+		case op == opCall && in.a < imports:
+			w.flush(in.start)
+			w.check()
+			w.flush(in.end)
+			w.reload()
+		case op == opCall || op == opCallIndirect:
+			if w.cached {
+				w.flush(in.end)
+				w.reload()
+			}
+		case op == opRefFunc:
+			w.flush(in.start)
+			w.e.i32(int32(in.a))
+			w.e.idx(opTableGet, w.refs)
+			w.copied = in.end
+		case isBulk(op):
+			w.flush(in.start)
+			w.bulk(&in)
+		}
+		if w.floats && w.nw.marked(in.start) {
+			w.flush(in.end)
+			w.canonical(&in)
+		}
+		if len(points) > 0 && int(points[0].pos) == in.end {
+			w.flush(in.end)
+			w.charge(points[0])
+			points = points[1:]
+		}
+	}
+	w.flush(len(w.src))
+}
+
+func (w *rewriter) flush(to int) {
+	w.e.b = append(w.e.b, w.src[w.copied:to]...)
+	w.copied = to
+}
+
+// getFuel pushes the fuel left, setFuel pops it.
+func (w *rewriter) getFuel() {
+	if w.cached {
+		w.e.idx(opLocalGet, w.lFuel)
+	} else {
+		w.e.idx(opGlobalGet, w.fuel)
+	}
+}
+
+func (w *rewriter) setFuel() {
+	if w.cached {
+		w.e.idx(opLocalTee, w.lFuel)
+	}
+	w.e.idx(opGlobalSet, w.fuel)
+}
+
+// reload refreshes the local copy after a call.
+func (w *rewriter) reload() {
+	if w.cached {
+		w.e.idx(opGlobalGet, w.fuel)
+		w.e.idx(opLocalSet, w.lFuel)
+	}
+}
+
+func (w *rewriter) charge(c charge) {
+	if c.cost > 0 {
+		w.getFuel()
+		w.e.i64(int64(c.cost))
+		w.e.op(opI64Sub)
+		w.setFuel()
+	}
+	if c.loop {
+		w.check()
+	}
+}
+
+// check traps if fuel is below zero.
+func (w *rewriter) check() {
+	w.getFuel()
+	w.e.i64(0)
+	w.e.op(opI64LtS, opIf, emptyBlock)
+	w.raise(TrapOutOfFuel)
+	w.e.op(opEnd)
+}
+
+func (w *rewriter) raise(t TrapCode) {
+	w.e.i32(int32(t))
+	w.e.idx(opGlobalSet, w.trap)
+	w.e.op(opUnreachable)
+}
+
+// bulk charges a bulk operation by its length, which is its topmost operand,
+// and compares. The arithmetic is in 64 bits: a length of 2^32-1 cannot wrap.
+func (w *rewriter) bulk(in *instr) {
+	e := &w.e
+	e.idx(opLocalTee, w.lBulk)
+	w.getFuel()
+	switch in.op {
+	case opMemoryGrow:
+		w.growth(PageFuel, w.memoryMax, func() { e.op(opMemorySize, 0) })
+	case opTableGrow:
+		w.growth(ElemFuel, w.tableMax[in.a], func() {
+			e.op(0xfc)
+			e.b = appendU64(e.b, opTableSize-opPrefix)
+			e.b = appendU64(e.b, uint64(in.a))
+		})
+	default:
+		e.idx(opLocalGet, w.lBulk)
+		e.op(opI64ExtendU)
+		e.i64(1<<BulkShift - 1)
+		e.op(opI64Add)
+		e.i64(BulkShift)
+		e.op(opI64ShrU)
+	}
+	e.op(opI64Sub)
+	w.setFuel()
+	w.check()
+}
+
+// growth pushes price × n if the object can grow by n, else 0: a growth that
+// answers -1 costs no more than its operator.
+func (w *rewriter) growth(price int64, limit uint32, size func()) {
+	e := &w.e
+	n := func() {
+		e.idx(opLocalGet, w.lBulk)
+		e.op(opI64ExtendU)
+	}
+	n()
+	e.i64(int64(bits.TrailingZeros64(uint64(price))))
+	e.op(opI64Shl)
+	e.i64(0)
+	n()
+	size()
+	e.op(opI64ExtendU, opI64Add)
+	e.i64(int64(limit))
+	e.op(opI64LeU, opSelect)
+}
+
+// canonical replaces a NaN on top of the stack.
+func (w *rewriter) canonical(in *instr) {
+	t := ops[in.op].out
+	if in.op == opLocalGet || in.op == opLocalTee {
+		t = w.types[in.a]
+	}
+	// A branch that is never taken beats a select: the value does not wait for
+	// the comparison.
+	e, local, ne := &w.e, w.lF64, byte(opF64Ne)
+	if t == F32 {
+		local, ne = w.lF32, opF32Ne
+	}
+	e.idx(opLocalTee, local)
+	e.idx(opLocalGet, local)
+	e.op(ne, opIf, emptyBlock)
+	if t == F32 {
+		e.op(opF32Const, 0x00, 0x00, 0xc0, 0x7f)
+	} else {
+		e.op(opF64Const, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f)
+	}
+	e.idx(opLocalSet, local)
+	e.op(opEnd)
+	e.idx(opLocalGet, local)
+}
