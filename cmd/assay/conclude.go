@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/merkle"
+	"github.com/capacloud/assay/node"
+	"github.com/capacloud/assay/receipt"
+)
+
+// runView is the object of `run --json`. Fields that do not exist for a job are
+// absent.
+type runView struct {
+	Job         string           `json:"job"`
+	Verdict     string           `json:"verdict"`
+	Policy      string           `json:"policy"`
+	Result      *resultView      `json:"result,omitempty"`
+	Findings    []receipt.Line   `json:"findings"`
+	Assumptions []receipt.Line   `json:"assumptions"`
+	Settlement  settlementView   `json:"settlement"`
+	Faults      []faultView      `json:"faults"`
+	Receipt     string           `json:"receipt"`
+	Anchor      string           `json:"anchor,omitempty"`
+	Timings     map[string]int64 `json:"timings_ms"`
+	Error       *failure         `json:"error,omitempty"`
+}
+
+type resultView struct {
+	Status     string       `json:"status"`
+	ExitCode   uint32       `json:"exit_code"`
+	Trap       assay.Code   `json:"trap,omitempty"`
+	Fuel       uint64       `json:"fuel"`
+	OutputRoot assay.Digest `json:"output_root"`
+	StateRoot  assay.Digest `json:"state_root"`
+	Outputs    []outputView `json:"outputs"`
+}
+
+type outputView struct {
+	Path   string       `json:"path"`
+	Bytes  uint64       `json:"bytes"`
+	Digest assay.Digest `json:"digest"`
+}
+
+type settlementView struct {
+	Escrow   assay.Amount `json:"escrow"`
+	Paid     assay.Amount `json:"paid"`
+	Refunded assay.Amount `json:"refunded"`
+	Fees     assay.Amount `json:"fees"`
+	TxFees   assay.Amount `json:"tx_fees"`
+	Slashed  assay.Amount `json:"slashed"`
+	Burned   assay.Amount `json:"burned"`
+}
+
+type faultView struct {
+	Provider assay.Key        `json:"provider"`
+	Class    assay.FaultClass `json:"class"`
+	Slashed  assay.Amount     `json:"slashed"`
+	Penalty  assay.Amount     `json:"penalty"`
+	Text     string           `json:"text"`
+}
+
+// conclude tells the verdict, delivers the output and gives the exit code.
+func (o *runOptions) conclude(cmd *cobra.Command, u *ui, watch *stopwatch, net *session, f *node.Finished, paths receiptPaths) error {
+	v, err := viewOf(cmd.Context(), net.store, f)
+	if err != nil {
+		return err
+	}
+	v.Receipt, v.Anchor = paths.receipt, paths.anchor
+	ending := endingOf(f)
+	tellVerdict(u, net, f, paths)
+	if f.Delivered {
+		if err := o.deliver(cmd.Context(), cmd, net.store, f.Case.Record.Verdict.Result.Output); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		v.Timings = watch.all()
+		if ending != nil {
+			_, failed := explain(ending)
+			if ending.exit != exitProgram {
+				v.Error = &failed
+			}
+			ending.cause = errSilent
+		}
+		writeJSON(cmd.OutOrStdout(), v)
+	}
+	if ending == nil {
+		return nil
+	}
+	return ending
+}
+
+// endingOf is the exit of a settled job; nil means 0.
+func endingOf(f *node.Finished) *exitError {
+	rec := f.Case.Record
+	job := f.Case.ID.String()
+	switch {
+	case f.Report.Exit == receipt.ExitBroken && f.Report.Reason.Code != receipt.CodeRefuted:
+		return &exitError{exit: exitInternal, code: assay.CodeInternal, text: "the receipt does not verify: " + f.Report.Reason.Text, job: job}
+	case rec.Verdict.Outcome == assay.Rejected:
+		return &exitError{exit: exitRefuted, code: receipt.CodeRefuted, text: "every offered result is proved wrong", job: job}
+	case rec.Verdict.Outcome != assay.Accepted:
+		code := rec.Verdict.Code
+		if code == "" {
+			code = receipt.CodeUndecided
+		}
+		return &exitError{exit: exitUndecided, code: code, text: "the protocol reached no verdict; the escrow came back less fees", job: job}
+	case rec.Settlement.Availability == assay.NotAvailable:
+		return &exitError{exit: exitUndecided, code: codeUnavailable, text: "accepted, but nobody delivered the output; nobody was paid", job: job}
+	}
+	r := rec.Verdict.Result
+	if r.Status == assay.Exited && r.ExitCode == 0 {
+		return nil
+	}
+	e := &exitError{exit: exitProgram, code: r.Trap, text: "the program " + endedAs(r), job: job}
+	if e.code == "" {
+		e.code = assay.Code(r.Status.String())
+	}
+	return e
+}
+
+func endedAs(r *assay.Result) string {
+	switch r.Status {
+	case assay.Exited:
+		return fmt.Sprintf("exited with code %d", r.ExitCode)
+	case assay.Trapped:
+		return fmt.Sprintf("trapped: %s", r.Trap)
+	case assay.InvalidModule:
+		return "is no valid wasm/1 module"
+	}
+	return r.Status.String()
+}
+
+// tellVerdict prints what was decided, why, on which assumptions, and at what
+// price.
+func tellVerdict(u *ui, net *session, f *node.Finished, paths receiptPaths) {
+	rec := f.Case.Record
+	if r := rec.Verdict.Result; r != nil {
+		ended := fmt.Sprintf("exit %d", r.ExitCode)
+		if r.Status != assay.Exited {
+			ended = endedAs(r)
+		}
+		u.line(rec.Verdict.Outcome.String(), "%s   %s   fuel %s", r.Output, ended, count(r.Fuel))
+	} else {
+		u.line(rec.Verdict.Outcome.String(), "%s", rec.Verdict.Code)
+	}
+	for _, x := range rec.Verdict.Findings {
+		u.line("  because", "%s: %s (%s)", x.Check, x.Text, x.Outcome)
+	}
+	for _, a := range rec.Verdict.Assumptions {
+		u.line("  assumes", "%s", a.Text)
+	}
+	s := &rec.Settlement
+	u.line("settled", "paid %s, refunded %s, fees %s, slashed %s; transaction fees %s", credits(s.Paid), credits(s.Refunded), credits(s.Fees), credits(s.Slashed), credits(f.TxFees))
+	for _, x := range s.Faults {
+		u.line("  fault", "%s %s: %s (slashed %s, penalty %s)", net.nameOf(x.Provider), x.Class, x.Text, credits(x.Slashed), credits(x.Penalty))
+	}
+	u.line("receipt", "%s (%s)", shownPath(paths.receipt), size(int64(len(f.Receipt))))
+	trust := "YOUR-ANCHOR"
+	if paths.anchor != "" {
+		trust = shownPath(paths.anchor)
+	}
+	u.line("", "check it anywhere:  assay verify %s --trust %s", shownPath(paths.receipt), trust)
+}
+
+func viewOf(ctx context.Context, store *blob.Store, f *node.Finished) (*runView, error) {
+	rec := f.Case.Record
+	v := &runView{
+		Job: f.Case.ID.String(), Verdict: rec.Verdict.Outcome.String(), Policy: f.Case.Job.Policy,
+		Findings: []receipt.Line{}, Assumptions: []receipt.Line{}, Faults: []faultView{},
+		Settlement: settlementOf(&rec.Settlement, f.TxFees),
+	}
+	for _, x := range rec.Verdict.Findings {
+		v.Findings = append(v.Findings, receipt.Line{Check: x.Check, Outcome: x.Outcome.String(), Text: x.Text})
+	}
+	for _, a := range rec.Verdict.Assumptions {
+		v.Assumptions = append(v.Assumptions, receipt.Line{Code: a.Code, Text: a.Text})
+	}
+	for _, x := range rec.Settlement.Faults {
+		v.Faults = append(v.Faults, faultView{x.Provider, x.Class, x.Slashed, x.Penalty, x.Text})
+	}
+	r := rec.Verdict.Result
+	if r == nil {
+		return v, nil
+	}
+	v.Result = &resultView{
+		Status: r.Status.String(), ExitCode: r.ExitCode, Trap: r.Trap, Fuel: r.Fuel,
+		OutputRoot: r.Output, StateRoot: r.State, Outputs: []outputView{},
+	}
+	if f.Delivered {
+		return v, listOutputs(ctx, store, r.Output, "", &v.Result.Outputs)
+	}
+	return v, nil
+}
+
+// listOutputs lists the files of an output, in the order of their paths.
+func listOutputs(ctx context.Context, store *blob.Store, d assay.Digest, prefix string, list *[]outputView) error {
+	entries, err := store.ReadFolder(ctx, d)
+	if err != nil {
+		return fmt.Errorf("read the output: %w", err)
+	}
+	for _, e := range entries {
+		if e.Kind == merkle.Folder {
+			if err := listOutputs(ctx, store, e.Digest, prefix+e.Name+"/", list); err != nil {
+				return err
+			}
+			continue
+		}
+		*list = append(*list, outputView{prefix + e.Name, e.Size, e.Digest})
+	}
+	return nil
+}
+
+func settlementOf(s *assay.Settlement, txFees assay.Amount) settlementView {
+	return settlementView{s.Escrow, s.Paid, s.Refunded, s.Fees, txFees, s.Slashed, s.Burned}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/blob"
+	executor "github.com/capacloud/assay/executor/wasm"
+	"github.com/capacloud/assay/machine/wasm"
+	"github.com/capacloud/assay/receipt"
+)
+
+// newEngine starts the wasm executor with the compilation cache on disk, if a
+// folder for it can be had.
+func newEngine(ctx context.Context) (*executor.Executor, error) {
+	var o executor.Options
+	if dir := cacheDir(); dir != "" {
+		o.CacheDir = filepath.Join(dir, "wasm")
+	}
+	return executor.New(ctx, o)
+}
+
+// checkModule refuses a module that the network would call invalid, before
+// anything is spent.
+func checkModule(b []byte, memory uint64) error {
+	m, err := wasm.Decode(b, wasm.DefaultLimits())
+	if err == nil {
+		err = wasm.Validate(m)
+	}
+	if err == nil {
+		err = wasm.CheckProfile(m, uint32(memory/assay.WasmPage))
+	}
+	var refusal *wasm.Error
+	if errors.As(err, &refusal) {
+		return &exitError{exit: exitUsage, code: assay.Code(refusal.Code), text: refusal.Error(), cause: err}
+	}
+	return err
+}
+
+// rerunner executes a receipt's job from a store.
+type rerunner struct {
+	engine *executor.Executor
+	store  *blob.Store
+}
+
+// Execute implements receipt.Executor.
+func (r *rerunner) Execute(ctx context.Context, job *assay.Job) (*assay.Result, error) {
+	out, err := r.engine.Execute(ctx, job, r.store)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil, assay.Refuse(receipt.CodeNoArtifacts, "%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &out.Result, nil
+}

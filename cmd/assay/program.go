@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// maxProgramBytes bounds a program; a larger one is refused before it is read.
+const maxProgramBytes = 64 << 20
+
+// program is a PROGRAM argument resolved to wasm bytes.
+type program struct {
+	name  string // of the receipt, and argv[0]
+	bytes []byte
+	built bool // compiled here from Go source
+}
+
+// resolveProgram finds the wasm bytes behind a PROGRAM argument: a .wasm file,
+// a Go package folder (compiled for wasip1), or a folder without Go files that
+// holds exactly one .wasm. Before starts is called when a compilation begins.
+func resolveProgram(ctx context.Context, arg string, compiling func()) (*program, error) {
+	info, err := os.Stat(arg)
+	if err != nil {
+		return nil, badInput(codeFile, "%v", err)
+	}
+	if !info.IsDir() {
+		return readProgram(arg)
+	}
+	if goFiles, _ := filepath.Glob(filepath.Join(arg, "*.go")); len(goFiles) > 0 {
+		compiling()
+		return buildGo(ctx, arg)
+	}
+	wasmFiles, _ := filepath.Glob(filepath.Join(arg, "*.wasm"))
+	if len(wasmFiles) != 1 {
+		return nil, badInput(codeNoProgram, "%s holds no Go files and %d .wasm files", arg, len(wasmFiles))
+	}
+	return readProgram(wasmFiles[0])
+}
+
+func readProgram(file string) (*program, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, badInput(codeFile, "%v", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxProgramBytes+1))
+	switch {
+	case err != nil:
+		return nil, badInput(codeFile, "%v", err)
+	case len(b) > maxProgramBytes:
+		return nil, badInput(codeNoProgram, "%s is larger than %d MiB", file, maxProgramBytes>>20)
+	case !bytes.HasPrefix(b, []byte("\x00asm")):
+		return nil, badInput(codeNotWasm, "%s is not a wasm module", file)
+	}
+	return &program{name: strings.TrimSuffix(filepath.Base(file), ".wasm"), bytes: b}, nil
+}
+
+// buildGo compiles a Go package to wasip1 so that equal source gives equal
+// bytes wherever it lies: -trimpath and -buildvcs=false keep folder and commit
+// out of the binary, and no flag of the environment reaches the compiler.
+func buildGo(ctx context.Context, dir string) (*program, error) {
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		return nil, badInput(codeNoGo, "%s is a Go package", dir)
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, badInput(codeFile, "%v", err)
+	}
+	tmp, err := os.MkdirTemp("", "assay-build-*")
+	if err != nil {
+		return nil, badInput(codeFile, "%v", err)
+	}
+	defer os.RemoveAll(tmp)
+	out := filepath.Join(tmp, "guest.wasm")
+	cmd := exec.CommandContext(ctx, goTool, "build", "-trimpath", "-buildvcs=false", "-o", out, ".")
+	cmd.Dir = abs
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=", "GOEXPERIMENT=")
+	var words bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &words, &words
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			return nil, badInput(codeGoBuild, "%v", err)
+		}
+		return nil, badInput(codeGoBuild, "%s", strings.TrimSpace(words.String()))
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		return nil, fmt.Errorf("read compiled guest: %w", err)
+	}
+	if !bytes.HasPrefix(b, []byte("\x00asm")) {
+		return nil, badInput(codeGoBuild, "%s is not package main", dir)
+	}
+	return &program{name: filepath.Base(abs), bytes: b, built: true}, nil
+}

@@ -1,0 +1,324 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/adversary"
+	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/node"
+	"github.com/capacloud/assay/policy"
+	"github.com/capacloud/assay/receipt"
+)
+
+func newRun() *cobra.Command {
+	o := runOptions{limits: assay.DefaultLimits(), cheaters: cheaterFlags{}}
+	cmd := &cobra.Command{
+		Use:   "run PROGRAM [flags] [-- ARGS…]",
+		Short: "run a job, verified, and print its output once it is accepted",
+		Long: `Runs PROGRAM under a policy of verification. PROGRAM is a .wasm file (WASI preview 1), a Go
+package folder (compiled to wasip1), or a folder that holds exactly one .wasm.
+
+Without --network everything happens in this process: one validator on a real CometBFT node,
+several providers, no socket. Program stdout goes to stdout only after acceptance; everything
+else goes to stderr.
+
+Exit codes: 0 accepted, 10 accepted and the program failed, 1 refuted, 3 undecided,
+2 bad input, 4 unreachable, 70 internal error, 130 interrupted.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if n := programArgs(cmd, args); n != 1 {
+				return usage("run takes one PROGRAM, got %d; arguments of the program follow --", n)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0], args[1:]) },
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.in, "in", nil, "file or folder, appears under /in/<base name>; repeatable")
+	f.StringVar(&o.stdin, "stdin", "", "file for the program's standard input")
+	f.StringArrayVar(&o.env, "env", nil, "KEY=value for the program; repeatable")
+	f.StringVar(&o.out, "out", "", "folder that receives stdout, stderr and the files of /out")
+	f.StringVar(&o.policy, "policy", "quorum(3)", "what makes a result acceptable")
+	f.StringVar(&o.receipt, "receipt", "", "where the receipt goes (default <program>.receipt)")
+	f.StringVar(&o.network, "network", "", "URL of a network (default: in-process)")
+	f.StringVar(&o.key, "key", "", "name or file of the paying key, with --network")
+	f.Uint64Var(&o.seed, "seed", 0, "seed of the program's random source")
+	f.Uint64Var(&o.limits.Fuel, "fuel", o.limits.Fuel, "most fuel that one execution may use")
+	f.Uint64Var(&o.limits.Memory, "memory", o.limits.Memory, "most bytes of memory, in pages of 64 KiB")
+	f.Uint64Var((*uint64)(&o.maxPrice), "max-price", node.LocalMaxPrice, "most micro-credits per paid replica")
+	f.DurationVar(&o.deadline, "deadline", 0, "how long new replicas may be drawn (default: the policy's phases)")
+	f.BoolVar(&o.json, "json", false, "print one JSON object; program output goes to --out only")
+	f.IntVar(&o.providers, "providers", 5, "providers of the in-process network")
+	for _, k := range plantable {
+		o.cheaters[k.kind] = f.Int(string(k.kind), 0, k.help)
+	}
+	return cmd
+}
+
+// plantable are the adversaries that a command line can plant.
+var plantable = []struct {
+	kind adversary.Kind
+	help string
+}{
+	{adversary.Lie, "providers that lie, each its own way"},
+	{adversary.Collude, "providers that tell the same lie"},
+	{adversary.Copy, "providers that copy instead of working"},
+	{adversary.Lazy, "providers that guess an empty output"},
+	{adversary.Withhold, "providers that withhold: tags, openings, bytes, in turn"},
+}
+
+// programArgs counts the arguments before "--".
+func programArgs(cmd *cobra.Command, args []string) int {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		return dash
+	}
+	return len(args)
+}
+
+type runOptions struct {
+	in, env                     []string
+	stdin, out, policy, receipt string
+	network, key                string
+	seed                        uint64
+	limits                      assay.Limits
+	maxPrice                    assay.Amount
+	deadline                    time.Duration
+	json                        bool
+	providers                   int
+	cheaters                    cheaterFlags
+}
+
+type cheaterFlags map[adversary.Kind]*int
+
+// run is the whole command, in the order in which a person sees it.
+func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
+	ctx := cmd.Context()
+	u := newUI(cmd.ErrOrStderr(), o.json)
+	watch := newStopwatch()
+	u.line("program", "%s", arg)
+
+	canonical, err := policy.Parse(o.policy)
+	if err != nil {
+		return err
+	}
+	prog, err := o.program(ctx, u, watch, arg)
+	if err != nil {
+		return err
+	}
+	if err := checkModule(prog.bytes, o.limits.Memory); err != nil {
+		return err
+	}
+	net, err := o.connect(ctx, u, watch)
+	if err != nil {
+		return err
+	}
+	defer net.close()
+	job, bytes, err := o.job(ctx, net, prog, args, canonical.String())
+	if err != nil {
+		return err
+	}
+	finished, err := o.follow(ctx, u, watch, net, job, bytes)
+	if err != nil {
+		return err
+	}
+	paths, err := o.writeReceipt(net, prog.name, finished)
+	if err != nil {
+		return err
+	}
+	return o.conclude(cmd, u, watch, net, finished, paths)
+}
+
+// program resolves PROGRAM, with a progress line while Go compiles.
+func (o *runOptions) program(ctx context.Context, u *ui, watch *stopwatch, arg string) (*program, error) {
+	var compiling *step
+	p, err := resolveProgram(ctx, arg, func() { compiling = u.start("guest", "compiling Go for wasip1") })
+	if compiling == nil {
+		return p, err
+	}
+	if err != nil {
+		compiling.close()
+		return nil, err
+	}
+	watch.add("compile_guest", compiling.end("compiled Go to %s of wasm", size(int64(len(p.bytes)))))
+	return p, nil
+}
+
+// job puts program and inputs into the requester's store and writes the job.
+func (o *runOptions) job(ctx context.Context, net *session, prog *program, args []string, policyText string) (assay.Job, uint64, error) {
+	job := assay.Job{
+		Version: 1, Runtime: assay.RuntimeWasm, Args: append([]string{prog.name}, args...), Env: envOf(o.env),
+		Seed: o.seed, Start: node.Now() / 1000 * 1000, Limits: o.limits, Policy: policyText, MaxPrice: o.maxPrice,
+		Requester: assay.KeyOf(net.key), Nonce: uint64(time.Now().UnixNano()),
+	}
+	total := uint64(len(prog.bytes))
+	var err error
+	if job.Program, err = net.store.PutBytes(ctx, prog.bytes); err != nil {
+		return job, 0, asInput(err)
+	}
+	if o.stdin != "" {
+		e, err := net.store.PutTree(ctx, o.stdin)
+		if err != nil {
+			return job, 0, asInput(err)
+		}
+		job.Stdin, total = e.Digest, total+e.Size
+	}
+	input, n, err := importInputs(ctx, net.store, o.in)
+	if err != nil {
+		return job, 0, err
+	}
+	job.Input, total = input, total+n
+	if job.Deadline, err = o.deadlineOf(net, &job, total); err != nil {
+		return job, 0, err
+	}
+	return job, total, job.Validate()
+}
+
+// follow submits the job and reports its progress until it has settled.
+func (o *runOptions) follow(ctx context.Context, u *ui, watch *stopwatch, net *session, job assay.Job, bytes uint64) (*node.Finished, error) {
+	if net.upload != nil {
+		s := u.start("upload", "sending program and inputs")
+		if err := net.upload(ctx, &job); err != nil {
+			s.close()
+			return nil, unreachable(err, "")
+		}
+		watch.add("upload", s.end("%s sent", size(int64(bytes))))
+	}
+	if err := o.warm(ctx, u, watch, net, &job); err != nil {
+		return nil, err
+	}
+	t := newTeller(u, watch, net, &job)
+	finished, err := node.RunJob(ctx, node.JobConfig{
+		Network: net.network, Key: net.key, Job: job, Bytes: bytes,
+		Store: net.store, Outputs: net.outputs, Progress: t.progress,
+	})
+	t.stop()
+	if err != nil {
+		id := ""
+		if t.submitted {
+			id = job.ID().String()
+		}
+		return nil, followError(ctx, err, id)
+	}
+	return finished, nil
+}
+
+// warm compiles the program before the job is submitted, for the in-process
+// network: its providers share the compiled code, and a commit clock should
+// not run while a compiler works.
+func (o *runOptions) warm(ctx context.Context, u *ui, watch *stopwatch, net *session, job *assay.Job) error {
+	if net.local == nil {
+		return nil
+	}
+	b, err := net.store.ReadFile(ctx, job.Program)
+	if err != nil {
+		return err
+	}
+	s := u.start("compiling", "wasm to machine code")
+	if err := net.engine.Precompile(ctx, b, job.Limits); err != nil {
+		s.close()
+		return err
+	}
+	watch.add("compile_wasm", s.end("wasm to machine code"))
+	return nil
+}
+
+// followError names what went wrong while a job was followed.
+func followError(ctx context.Context, err error, job string) error {
+	var refusal *assay.Refusal
+	switch {
+	case ctx.Err() != nil:
+		return &exitError{exit: exitInterrupted, code: codeInterrupted, text: "interrupted", job: job, cause: err}
+	case errors.Is(err, node.ErrUnreachable):
+		return unreachable(err, job)
+	case errors.As(err, &refusal) && job == "":
+		return err // refused before inclusion: bad input
+	case errors.As(err, &refusal):
+		return &exitError{exit: exitUndecided, code: refusal.Code, text: err.Error(), job: job, cause: err}
+	}
+	return &exitError{exit: exitInternal, code: assay.CodeInternal, text: err.Error(), job: job, cause: err}
+}
+
+func unreachable(err error, job string) error {
+	return &exitError{exit: exitUnreachable, code: codeUnreachable, text: err.Error(), job: job, cause: err}
+}
+
+// receiptPaths are the files that a run leaves.
+type receiptPaths struct{ receipt, anchor string }
+
+func (o *runOptions) writeReceipt(net *session, name string, f *node.Finished) (receiptPaths, error) {
+	p := receiptPaths{receipt: o.receipt}
+	if p.receipt == "" {
+		p.receipt = name + ".receipt"
+	}
+	if err := os.WriteFile(p.receipt, f.Receipt, 0o644); err != nil {
+		return p, badInput(codeFile, "write the receipt: %v", err)
+	}
+	if net.local == nil {
+		return p, nil
+	}
+	anchor, err := receipt.NewAnchor(net.network.Genesis())
+	if err != nil {
+		return p, err
+	}
+	p.anchor = p.receipt + ".anchor"
+	if err := os.WriteFile(p.anchor, []byte(anchor.String()), 0o644); err != nil {
+		return p, badInput(codeFile, "write the anchor: %v", err)
+	}
+	return p, nil
+}
+
+// deliver writes an accepted output: stdout to stdout and the program's stderr
+// to stderr, or everything into --out.
+func (o *runOptions) deliver(ctx context.Context, cmd *cobra.Command, store *blob.Store, root assay.Digest) error {
+	if o.out != "" {
+		if err := store.Export(ctx, root, o.out); err != nil {
+			return badInput(codeFile, "write --out: %v", err)
+		}
+	}
+	if o.json {
+		return nil
+	}
+	entries, err := store.ReadFolder(ctx, root)
+	if err != nil {
+		return fmt.Errorf("read the output: %w", err)
+	}
+	for _, e := range entries {
+		var w io.Writer
+		switch e.Name {
+		case "stdout":
+			w = cmd.OutOrStdout()
+		case "stderr":
+			w = cmd.ErrOrStderr()
+		default:
+			continue
+		}
+		f, err := store.OpenFile(ctx, e.Digest)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", e.Name, err)
+		}
+		_, err = io.Copy(w, f)
+		f.Close()
+		if err != nil {
+			return badInput(codeFile, "write %s: %v", e.Name, err)
+		}
+	}
+	return nil
+}
+
+// shownPath is a receipt's path as a person would type it.
+func shownPath(p string) string {
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, p); err == nil && filepath.IsLocal(rel) {
+			return rel
+		}
+	}
+	return p
+}

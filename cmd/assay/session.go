@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"time"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/adversary"
+	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/board"
+	executor "github.com/capacloud/assay/executor/wasm"
+	"github.com/capacloud/assay/node"
+)
+
+// session is a network with the means to submit to it.
+type session struct {
+	network node.Network
+	key     ed25519.PrivateKey
+	store   *blob.Store // the requester's: program, inputs, fetched output
+	outputs blob.Source
+	upload  func(ctx context.Context, job *assay.Job) error // nil: the store is shared
+	names   map[assay.Key]string                            // p1, p2, … of an in-process network
+
+	local  *node.Local // nil for a network behind a URL
+	engine *executor.Executor
+	closer []func()
+}
+
+func (s *session) close() {
+	for i := len(s.closer) - 1; i >= 0; i-- {
+		s.closer[i]()
+	}
+}
+
+// connect starts the in-process network, or reaches the one behind --network.
+func (o *runOptions) connect(ctx context.Context, u *ui, watch *stopwatch) (*session, error) {
+	if o.network != "" {
+		return o.connectURL(ctx, u)
+	}
+	cheaters := adversary.Counts{}
+	for kind, n := range o.cheaters {
+		if *n < 0 {
+			return nil, usage("--%s %d: a number of providers", kind, *n)
+		}
+		if *n > 0 {
+			cheaters[kind] = *n
+		}
+	}
+	if o.providers < 1 || o.providers > maxLocalProviders {
+		return nil, usage("--providers %d: the range is 1 to %d", o.providers, maxLocalProviders)
+	}
+	s := u.start("network", "in-process: starting 1 validator and %d providers", o.providers)
+	engine, err := newEngine(ctx)
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	local, err := node.StartLocal(ctx, node.LocalConfig{Providers: o.providers, Cheaters: cheaters, Executor: engine})
+	if err != nil {
+		s.close()
+		engine.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	watch.add("start", s.end("in-process: 1 validator, %d providers%s (reproducibility, not independence)", o.providers, planted(cheaters)))
+	if w := engine.Warning(); w != "" {
+		u.line("warning", "%s", w)
+	}
+	net := &session{
+		network: local.Network, key: local.Requester, store: local.Store, outputs: local.Outputs,
+		names: map[assay.Key]string{}, local: local, engine: engine,
+	}
+	for i, k := range local.Providers {
+		net.names[k] = fmt.Sprintf("p%d", i+1)
+	}
+	net.closer = append(net.closer, func() { engine.Close(context.WithoutCancel(ctx)) }, func() { local.Close() })
+	return net, nil
+}
+
+// maxLocalProviders bounds an in-process network; beyond it a laptop only swaps.
+const maxLocalProviders = 200
+
+func planted(c adversary.Counts) string {
+	text := ""
+	for _, k := range plantable {
+		if n := c[k.kind]; n > 0 {
+			text += fmt.Sprintf(", %d %s", n, k.kind)
+		}
+	}
+	return text
+}
+
+// nameOf is how a provider is called on the terminal.
+func (s *session) nameOf(k assay.Key) string {
+	if n, ok := s.names[k]; ok {
+		return n
+	}
+	return k.Short()
+}
+
+// deadlineSlack is added to the policy's own phases when no deadline is given:
+// replacements and a slow network need room.
+const deadlineSlack = 4
+
+func (o *runOptions) deadlineOf(net *session, job *assay.Job, bytes uint64) (assay.Time, error) {
+	at := node.Now()
+	if o.deadline != 0 {
+		if o.deadline < 0 {
+			return 0, usage("--deadline %s lies in the past", o.deadline)
+		}
+		return at.Add(assay.MillisOf(o.deadline)), nil
+	}
+	p := net.network.Genesis().Params
+	probe := *job
+	probe.Deadline = at.Add(assay.MillisOf(365 * 24 * time.Hour))
+	plan, err := board.NewPlan(&p, &probe, bytes)
+	if err != nil {
+		return 0, err
+	}
+	return at.Add(plan.PhaseTotal * deadlineSlack), nil
+}

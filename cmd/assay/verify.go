@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/node"
+	"github.com/capacloud/assay/receipt"
+)
+
+// maxReceiptBytes bounds what verify reads.
+const maxReceiptBytes = 16 << 20
+
+func newVerify() *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify RECEIPT",
+		Short: "check a receipt offline",
+		Long: `Recomputes what a receipt claims, without a network: the job's identity, the draw of
+providers, findings, verdict and settlement, and that a network's validators signed for them.
+Trust starts at your anchor, never at keys inside the file.
+
+Exit code 0: accepted and verified. 1: broken, or genuine and refuted. 2: not established.`,
+		Args: exactArgs(1, "one RECEIPT"),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.trust, "trust", "", "anchor of the network that you trust")
+	f.StringVar(&o.out, "out", "", "compare the files in `DIR` with the receipt")
+	f.BoolVar(&o.rerun, "rerun", false, "execute the job again and compare the result")
+	f.StringVar(&o.artifacts, "artifacts", "", "`DIR` with program and inputs for --rerun (default: the local store)")
+	f.BoolVar(&o.json, "json", false, "print one JSON object")
+	return cmd
+}
+
+type verifyOptions struct {
+	trust, out, artifacts string
+	rerun, json           bool
+}
+
+func (o *verifyOptions) run(cmd *cobra.Command, file string) error {
+	b, err := readLimited(file, maxReceiptBytes)
+	if err != nil {
+		return err
+	}
+	var anchor *receipt.Anchor
+	if o.trust != "" {
+		text, err := readLimited(o.trust, receipt.MaxAnchorBytes)
+		if err != nil {
+			return err
+		}
+		if anchor, err = receipt.ParseAnchor(text); err != nil {
+			return err
+		}
+	}
+	report, err := receipt.Verify(b, anchor)
+	if err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := report.CheckOutput(os.DirFS(o.out)); err != nil {
+			return badInput(codeFile, "%v", err)
+		}
+	}
+	if o.rerun {
+		if err := o.again(cmd, report); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		writeJSON(cmd.OutOrStdout(), report)
+	} else {
+		printReport(cmd.OutOrStdout(), cmd.ErrOrStderr(), report)
+	}
+	if report.Exit != exitOK {
+		return &exitError{exit: report.Exit, code: report.Reason.Code, text: report.Reason.Text, cause: errSilent}
+	}
+	return nil
+}
+
+// again executes the job on this machine, from artifacts at hand.
+func (o *verifyOptions) again(cmd *cobra.Command, report *receipt.Report) error {
+	store, err := o.store(cmd)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	engine, err := newEngine(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer engine.Close(cmd.Context())
+	return report.Rerun(cmd.Context(), &rerunner{engine, store}, node.Contents{Context: cmd.Context(), Store: store})
+}
+
+// store opens the artifacts: a folder of the caller's is imported into memory,
+// whatever its files are called; otherwise the local store serves.
+func (o *verifyOptions) store(cmd *cobra.Command) (*blob.Store, error) {
+	if o.artifacts == "" {
+		return openLocalStore()
+	}
+	store, err := blob.OpenMemory(blob.Config{})
+	if err != nil {
+		return nil, err
+	}
+	if err := importArtifacts(cmd.Context(), store, o.artifacts); err != nil {
+		store.Close()
+		return nil, err
+	}
+	return store, nil
+}
+
+func printReport(stdout, stderr io.Writer, r *receipt.Report) {
+	if r.Verdict == "" {
+		fmt.Fprintf(stderr, "not established: %s: %s\n", r.Reason.Code, r.Reason.Text)
+		if r.Reason.Hint != "" {
+			fmt.Fprintf(stderr, "       %s\n", r.Reason.Hint)
+		}
+		return
+	}
+	fmt.Fprintf(stdout, "%-10s job %s\n", r.Verdict, r.Job)
+	if r.Result != nil {
+		ended := fmt.Sprintf("exit %d", r.Result.ExitCode)
+		if r.Result.Status != "exited" {
+			ended = r.Result.Status + " " + r.Result.Trap
+		}
+		fmt.Fprintf(stdout, "  result   %s  fuel %s  output %s\n", ended, count(r.Result.Fuel), r.Result.OutputRoot)
+	}
+	for _, l := range r.Findings {
+		fmt.Fprintf(stdout, "  because  %s: %s (%s)\n", l.Check, l.Text, l.Outcome)
+	}
+	for _, l := range r.Assumptions {
+		fmt.Fprintf(stdout, "  assumes  %s (%s)\n", l.Text, l.Code)
+	}
+	fmt.Fprintf(stdout, "  horizon  %s\n", r.Horizon)
+	fmt.Fprintf(stdout, "  anchor   %s\n", r.Anchor)
+	fmt.Fprintf(stdout, "  assembled by %s, which carries no trust\n", r.Assembler)
+	if r.Reason != nil {
+		fmt.Fprintf(stderr, "assay: %s: %s\n", r.Reason.Code, r.Reason.Text)
+		if r.Reason.Hint != "" {
+			fmt.Fprintf(stderr, "       %s\n", r.Reason.Hint)
+		}
+	}
+}
+
+func readLimited(file string, limit int64) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, badInput(codeFile, "%v", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, badInput(codeFile, "%v", err)
+	}
+	if int64(len(b)) > limit {
+		return nil, badInput(receipt.CodeMalformed, "%s is larger than %s", file, size(limit))
+	}
+	return b, nil
+}

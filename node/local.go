@@ -1,0 +1,235 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/adversary"
+	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/comet"
+	"github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/ledger"
+	"github.com/capacloud/assay/provider"
+)
+
+// What the parties of an in-process network own. The figures only have to be
+// large against fees and prices.
+const (
+	localRequester = 1_000_000_000
+	localProvider  = 100_000_000
+	localStake     = 50_000_000
+	localValidator = 1_000_000
+	// LocalPrice is what a provider of an in-process network asks per replica.
+	LocalPrice = 30_000
+	// LocalMaxPrice is what `assay run` offers unless told otherwise.
+	LocalMaxPrice = 40_000
+)
+
+// LocalConfig describes an in-process network: one validator and a number of
+// providers, in this process and without a socket, on a real CometBFT node.
+type LocalConfig struct {
+	Providers int
+	Executor  executor.Executor // one instance per execution; compiled code may be shared
+	Cheaters  adversary.Counts  // the first providers are these
+	Params    assay.Params      // zero: assay.LocalParams
+	Logger    *slog.Logger      // nil: silent
+}
+
+// Local is a running in-process network.
+type Local struct {
+	Network   Network
+	Requester ed25519.PrivateKey // funded at genesis
+	Store     *blob.Store        // the requester's: programs and inputs
+	Outputs   *blob.Store        // the validator's: what it attested
+	Providers []assay.Key        // in order of their index
+
+	node   *comet.Node
+	stores []*blob.Store
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+}
+
+// localParty is one provider on its way into the network.
+type localParty struct {
+	key          ed25519.PrivateKey
+	player       adversary.Player
+	work, public *blob.Store
+}
+
+// StartLocal starts an in-process network and returns when every provider's
+// offer stands. Close ends it.
+func StartLocal(ctx context.Context, cfg LocalConfig) (_ *Local, err error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	l := &Local{cancel: cancel}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}()
+	players, err := adversary.Assign(cfg.Providers, cfg.Cheaters)
+	if err != nil {
+		return nil, err
+	}
+	parties := make([]localParty, cfg.Providers)
+	for i := range parties {
+		p := localParty{key: newKey(), player: players[i]}
+		if p.work, err = l.memory(); err != nil {
+			return nil, err
+		}
+		if p.public, err = l.memory(); err != nil {
+			return nil, err
+		}
+		parties[i] = p
+		l.Providers = append(l.Providers, assay.KeyOf(p.key))
+	}
+	if l.Store, err = l.memory(); err != nil {
+		return nil, err
+	}
+	if l.Outputs, err = l.memory(); err != nil {
+		return nil, err
+	}
+	account, err := l.startChain(ctx, cfg, parties)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.postOffers(ctx, parties); err != nil {
+		return nil, err
+	}
+	return l, l.startActors(run, cfg, account, parties)
+}
+
+func (l *Local) memory() (*blob.Store, error) {
+	s, err := blob.OpenMemory(blob.Config{})
+	if err == nil {
+		l.stores = append(l.stores, s)
+	}
+	return s, err
+}
+
+// startChain makes a genesis with fresh keys and starts its only validator.
+func (l *Local) startChain(ctx context.Context, cfg LocalConfig, parties []localParty) (ed25519.PrivateKey, error) {
+	consensus, vrf, account := newKey(), newKey(), newKey()
+	l.Requester = newKey()
+	params := cfg.Params
+	if params == (assay.Params{}) {
+		params = assay.LocalParams()
+	}
+	g := &assay.Genesis{
+		Version: 1, Name: "local", Kind: assay.InProcess, Time: Now(), Rules: ledger.RulesVersion(), Params: params,
+		Validators: []assay.Validator{{
+			Name: "operator", Consensus: assay.KeyOf(consensus), Beacon: assay.KeyOf(vrf), Account: assay.KeyOf(account), Power: 1,
+		}},
+		Accounts: []assay.Allocation{
+			{Account: assay.KeyOf(l.Requester), Amount: localRequester},
+			{Account: assay.KeyOf(account), Amount: localValidator},
+		},
+	}
+	for _, p := range parties {
+		g.Accounts = append(g.Accounts, assay.Allocation{Account: assay.KeyOf(p.key), Amount: localProvider})
+	}
+	slices.SortFunc(g.Accounts, func(a, b assay.Allocation) int { return bytes.Compare(a.Account[:], b.Account[:]) })
+	node, err := comet.Start(ctx, comet.Config{Genesis: g, Consensus: consensus, Beacon: vrf, Account: account, Logger: cfg.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("start the validator: %w", err)
+	}
+	l.node, l.Network = node, node
+	return account, nil
+}
+
+// postOffers puts every provider on the market, all at once.
+func (l *Local) postOffers(ctx context.Context, parties []localParty) error {
+	errs := make([]error, len(parties))
+	var posting sync.WaitGroup
+	for i, p := range parties {
+		posting.Go(func() {
+			w := Wallet{Network: l.Network, Key: p.key}
+			_, errs[i] = w.Submit(ctx,
+				&assay.PostOffer{Offer: LocalOffer(assay.KeyOf(p.key))},
+				&assay.Stake{Provider: assay.KeyOf(p.key), Amount: localStake})
+		})
+	}
+	posting.Wait()
+	return errors.Join(errs...)
+}
+
+// LocalOffer is the offer of an in-process provider that owns itself.
+func LocalOffer(key assay.Key) assay.Offer {
+	return assay.Offer{Provider: key, Owner: key, Price: LocalPrice, Runtimes: []string{assay.RuntimeWasm}, Capacity: 4}
+}
+
+// startActors starts the provider loops and the validator's attester.
+func (l *Local) startActors(ctx context.Context, cfg LocalConfig, account ed25519.PrivateKey, parties []localParty) error {
+	network := l.Network.Genesis().ID()
+	served := map[assay.Key]blob.Source{}
+	for i, p := range parties {
+		key := assay.KeyOf(p.key)
+		served[key] = p.public
+		core, err := provider.New(provider.Config{Network: network, Key: key, Secret: p.key.Seed(), Capacity: 2})
+		if err != nil {
+			return err
+		}
+		l.start(ctx, cfg.Logger, func() error {
+			return RunProvider(ctx, ProviderConfig{
+				Network: l.Network, Key: p.key,
+				Core:     adversary.Wrap(p.player, key, network, core),
+				Executor: adversary.Executor(p.player, key, cfg.Executor),
+				Source:   l.Store, Work: p.work, Public: p.public,
+				Logger: cfg.Logger.With(slog.Int("provider", i+1)),
+			})
+		})
+	}
+	l.start(ctx, cfg.Logger, func() error {
+		return RunAttester(ctx, AttesterConfig{
+			Network: l.Network, Account: account, Store: l.Outputs, Logger: cfg.Logger,
+			SourceOf: func(_ context.Context, key assay.Key) (blob.Source, error) {
+				s, ok := served[key]
+				if !ok {
+					return nil, blob.ErrNotFound
+				}
+				return s, nil
+			},
+		})
+	})
+	return nil
+}
+
+func (l *Local) start(ctx context.Context, log *slog.Logger, run func() error) {
+	l.tasks.Go(func() {
+		if err := run(); err != nil && ctx.Err() == nil {
+			log.Error("actor ended", slog.Any("error", err))
+		}
+	})
+}
+
+// Close ends the network and frees everything it held.
+func (l *Local) Close() error {
+	l.cancel()
+	l.tasks.Wait()
+	var err error
+	if l.node != nil {
+		err = l.node.Stop()
+	}
+	for _, s := range l.stores {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+func newKey() ed25519.PrivateKey {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic("crypto/rand failed: " + err.Error()) // it never does
+	}
+	return key
+}
