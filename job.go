@@ -2,6 +2,7 @@ package assay
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/capacloud/assay/canon"
 )
@@ -50,8 +51,8 @@ const (
 	MaxPolicyText = 4096
 	MaxFuel       = 1 << 50
 	MaxMemory     = 1 << 32
-	MaxFrames     = 1 << 14
-	MaxSlots      = 1 << 20
+	MaxFrames     = 1 << 18
+	MaxSlots      = 5 << 20
 	MaxOutput     = 1 << 32
 	MaxFiles      = 1024
 	WasmPage      = 64 << 10
@@ -59,7 +60,7 @@ const (
 
 // DefaultLimits are those of `assay run` without flags.
 func DefaultLimits() Limits {
-	return Limits{Fuel: 10_000_000_000, Memory: 256 << 20, Frames: 1 << 13, Slots: 1 << 18, Output: 64 << 20, Files: 256}
+	return Limits{Fuel: 10_000_000_000, Memory: 256 << 20, Frames: MaxFrames, Slots: MaxSlots, Output: 64 << 20, Files: 256}
 }
 
 // Codes of a job that is refused.
@@ -137,8 +138,8 @@ func checkStrings(what string, list []string) error {
 	total := 0
 	for _, s := range list {
 		total += len(s) + 1
-		if strings.ContainsRune(s, 0) {
-			return Refuse(CodeJobField, "%s contain a zero byte", what)
+		if strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
+			return Refuse(CodeJobField, "%s contain a zero byte or are not UTF-8", what)
 		}
 	}
 	if len(list) > MaxArgs || total > MaxArgBytes {

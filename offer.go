@@ -3,6 +3,7 @@ package assay
 import (
 	"crypto/ed25519"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/capacloud/assay/canon"
 )
@@ -42,8 +43,8 @@ func (o *Offer) Validate() error {
 		return Refuse(CodeOffer, "capacity %d; the range is 1 to %d", o.Capacity, MaxCapacity)
 	case len(o.Runtimes) == 0 || len(o.Runtimes) > MaxRuntimes:
 		return Refuse(CodeOffer, "%d runtimes; the range is 1 to %d", len(o.Runtimes), MaxRuntimes)
-	case len(o.URL) > MaxURLBytes:
-		return Refuse(CodeOffer, "url of %d bytes; at most %d", len(o.URL), MaxURLBytes)
+	case len(o.URL) > MaxURLBytes || !utf8.ValidString(o.URL):
+		return Refuse(CodeOffer, "url of %d bytes; at most %d, UTF-8", len(o.URL), MaxURLBytes)
 	case !slices.IsSorted(o.Runtimes) || len(slices.Compact(slices.Clone(o.Runtimes))) != len(o.Runtimes):
 		return Refuse(CodeOffer, "runtimes must be sorted, each once")
 	}

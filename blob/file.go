@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/capacloud/assay/canon"
 	"github.com/capacloud/assay/merkle"
@@ -64,8 +65,8 @@ func chunkLeaves(b []byte) []merkle.Digest {
 	return leaves
 }
 
-// loader brings the bytes of chunk i, unverified. It appends them to buf,
-// which is empty and large enough.
+// loader brings the bytes of chunk i, unverified. It may use the memory of buf,
+// which is empty and has room for the chunk.
 type loader func(ctx context.Context, i int, buf []byte) ([]byte, error)
 
 // File reads one stored or remote file. It verifies each chunk against roots
@@ -196,7 +197,7 @@ func (s *Store) fileOf(ctx context.Context, d merkle.Digest, r *record) *File {
 	return newFile(ctx, d, t, load, nil)
 }
 
-// loadChunk appends a stored chunk to buf, unverified. It reads no more than a
+// loadChunk reads a stored chunk into buf, which is empty, unverified. It reads no more than a
 // chunk can hold, whatever lies in the bucket.
 func (s *Store) loadChunk(ctx context.Context, root merkle.Digest, buf []byte) ([]byte, error) {
 	r, err := s.bucket.NewRangeReader(ctx, chunkKey(root), 0, merkle.ChunkSize, nil)
@@ -206,11 +207,12 @@ func (s *Store) loadChunk(ctx context.Context, root merkle.Digest, buf []byte) (
 		return nil, storageError("read", err)
 	}
 	defer r.Close()
-	w := bytes.NewBuffer(buf)
-	if _, err := io.Copy(w, r); err != nil {
+	n := int(min(r.Size(), merkle.ChunkSize))
+	buf = slices.Grow(buf, n)[:n]
+	if _, err := io.ReadFull(r, buf); err != nil {
 		return nil, storageError("read", err)
 	}
-	return w.Bytes(), nil
+	return buf, nil
 }
 
 // ReadFile returns a stored file whole.

@@ -67,31 +67,46 @@ func (s *Store) PutFolder(ctx context.Context, entries []merkle.Entry) (merkle.D
 	if err := merkle.CheckEntries(entries); err != nil {
 		return merkle.Digest{}, fmt.Errorf("%w: %w", ErrName, err)
 	}
-	s.gate.RLock()
-	defer s.gate.RUnlock()
 	r := record{Version: recordVersion, Kind: merkle.Folder, Size: merkle.FolderSize(entries), Entries: entries, Names: uint64(len(entries)), Depth: 1}
-	for _, e := range entries {
-		if err := s.addChild(ctx, &r, e); err != nil {
-			return merkle.Digest{}, fmt.Errorf("entry %.80q: %w", e.Name, err)
-		}
-	}
 	if r.Size > s.cfg.TreeBytesMax {
 		return merkle.Digest{}, fmt.Errorf("folder of %d bytes exceeds %d: %w", r.Size, s.cfg.TreeBytesMax, ErrTooLarge)
+	}
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	// A listing may name one large child many times: it is read once.
+	children := map[merkle.Digest]*record{}
+	for _, e := range entries {
+		child, ok := children[e.Digest]
+		if !ok {
+			var err error
+			if child, err = s.child(ctx, e.Digest); err != nil {
+				return merkle.Digest{}, fmt.Errorf("entry %.80q: %w", e.Name, err)
+			}
+			children[e.Digest] = child
+		}
+		if err := s.addChild(&r, e, child); err != nil {
+			return merkle.Digest{}, fmt.Errorf("entry %.80q: %w", e.Name, err)
+		}
 	}
 	d := merkle.FolderDigest(entries)
 	return d, s.writeRecord(ctx, d, r)
 }
 
-// addChild checks one entry of a folder against the store and counts what is
-// below it.
-func (s *Store) addChild(ctx context.Context, r *record, e merkle.Entry) error {
-	child, err := s.record(ctx, e.Digest)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return fmt.Errorf("%s is not stored: %w", e.Digest.Short(), ErrIncomplete)
-	case err != nil:
-		return err
-	case child.Kind != e.Kind || child.Size != e.Size:
+// child reads what PutFolder needs to know of one child.
+func (s *Store) child(ctx context.Context, d merkle.Digest) (*record, error) {
+	r, err := s.record(ctx, d)
+	if errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("%s is not stored: %w", d.Short(), ErrIncomplete)
+	} else if err != nil {
+		return nil, err
+	}
+	return &record{Kind: r.Kind, Size: r.Size, Names: r.Names, Depth: r.Depth}, nil
+}
+
+// addChild checks one entry of a folder against the child that it names and
+// counts what is below it.
+func (s *Store) addChild(r *record, e merkle.Entry, child *record) error {
+	if child.Kind != e.Kind || child.Size != e.Size {
 		return fmt.Errorf("is of kind %d and size %d: %w", child.Kind, child.Size, ErrIncomplete)
 	}
 	r.Names = addSaturating(r.Names, child.Names)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"mime"
 	"net/http"
 	"time"
@@ -58,7 +57,7 @@ func (s *Store) Handler(cfg HandlerConfig) http.Handler {
 				err = f(w, r, d)
 			}
 			if err != nil {
-				refuse(w, err)
+				refuse(w, r, err)
 			}
 		})
 	}
@@ -219,20 +218,16 @@ type refusal struct {
 	Detail string     `json:"detail,omitempty"`
 }
 
-func refuse(w http.ResponseWriter, err error) {
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	code := assay.CodeOf(err)
 	status, ok := statusOf[code]
-	if code == CodeCorrupt {
-		// Our disk when reading, the sender's bytes when writing.
-		status, ok = http.StatusUnprocessableEntity, true
+	if code == CodeCorrupt && r.Method == http.MethodPut {
+		status, ok = http.StatusUnprocessableEntity, true // the sender's bytes, not our disk
 	}
 	body := refusal{Code: code, Detail: err.Error()}
 	if !ok {
 		// Paths of this machine are nobody's business.
 		status, body.Detail = http.StatusInternalServerError, ""
-		if errors.Is(err, fs.ErrPermission) {
-			body.Detail = "storage is not accessible"
-		}
 	}
 	b, _ := json.Marshal(body) // two strings
 	w.Header().Set("Content-Type", "application/json")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/canon"
 	"github.com/capacloud/assay/merkle"
 	"pgregory.net/rapid"
 )
@@ -145,6 +146,14 @@ func TestOpenings(t *testing.T) {
 		at := int(number % uint64(plain.Len()))
 		if !bytes.Contains(o.Leaf, plain.Bytes()[at:at+1]) {
 			rt.Fatalf("the leaf lacks byte %d", at)
+		}
+		// It speaks for the numbers of its own leaf and for no others.
+		other := rapid.Uint64Range(0, 2*uint64(plain.Len())).Draw(rt, "other")
+		theirs, err := s.Open(t.Context(), root.Digest, other)
+		must(t, err)
+		same := bytes.Equal(canon.Marshal(o), canon.Marshal(theirs))
+		if err := merkle.VerifyOpening(root.Digest, other, o); (err == nil) != same {
+			rt.Fatalf("the opening of %d as that of %d: %v", number, other, err)
 		}
 	})
 }

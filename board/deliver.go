@@ -136,7 +136,7 @@ func (c *Case) attested(g *assay.Genesis) bool {
 			power += v.Power
 		}
 	}
-	return power > 0 && 3*power >= 2*g.TotalPower()
+	return 3*power >= 2*g.TotalPower()
 }
 
 // deliver settles when availability is known, and waits for it otherwise.

@@ -12,6 +12,7 @@ import (
 // of one step, and a game of many rounds with clocks.
 func init() {
 	table[policy.Sumcheck] = func(*policy.Expr) entry { return entry{check: toyProof{}, first: 1, most: 3} }
+	table[policy.Freivalds] = func(*policy.Expr) entry { return entry{check: toyForever{}, first: 1, most: 1} }
 	table[policy.Optimistic] = func(e *policy.Expr) entry {
 		return entry{check: toyGame{window: e.Window}, first: 1, most: 3}
 	}
@@ -110,4 +111,17 @@ func (t toyGame) Judge(v assay.View, state []byte) assay.Finding {
 		f.Values = append(f.Values, value)
 	}
 	return f
+}
+
+// toyForever always names a later moment.
+type toyForever struct{}
+
+func (toyForever) String() string { return "freivalds" }
+
+func (toyForever) Step(assay.View, []byte, assay.Evidence) ([]byte, error) {
+	return nil, assay.Refuse("toy", "no")
+}
+
+func (toyForever) Judge(v assay.View, _ []byte) assay.Finding {
+	return assay.Finding{Need: []assay.Demand{{N: 1}}, Wake: v.Clock.Add(3_600_000)}
 }

@@ -38,7 +38,7 @@ type block struct {
 	works   []done        // computations first settled in this block
 	gas     uint64
 	tickDue bool
-	ticked  []assay.Key // validators whose free tick is used up
+	ticked  []assay.Key       // validators whose free tick is used up
 	ids     []assay.Digest    // of the transactions that cannot come again
 	expired [][]byte          // liabilities that have ended
 	writes  map[string][]byte // nil: delete
@@ -101,8 +101,8 @@ func (l *Ledger) begin(b assay.Block) (*block, error) {
 	gained := min(assay.Millis(b.Time-last.Time), assay.MaxClockStep)
 	w := &block{
 		l: l, params: &l.genesis.Params, meta: l.meta, beacon: b.Beacon,
-		writes: map[string][]byte{},
-		at:     assay.Moment{Height: b.Height, Time: b.Time, Clock: last.Clock.Add(gained)},
+		writes:  map[string][]byte{},
+		at:      assay.Moment{Height: b.Height, Time: b.Time, Clock: last.Clock.Add(gained)},
 		tickDue: owed.Beacon || owed.Due || owed.Clock && b.Time >= last.Time.Add(minTick),
 	}
 	w.meta.Moment = w.at
@@ -228,6 +228,9 @@ func (w *block) step(id assay.JobID, fn func(*board.Case) error) {
 		c, err := w.edit(id)
 		if err != nil {
 			return err
+		}
+		if w.l.options.step != nil {
+			w.l.options.step(id)
 		}
 		seats := len(c.Seats)
 		if err := fn(c); err != nil {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/policy"
 )
 
 // One unit of gas is about ten nanoseconds on the reference machine, so that
@@ -9,6 +10,11 @@ import (
 const (
 	gasTx     = 10_000 // signature, identity, replay window, fee
 	gasPerKiB = 1_000  // decoding and hashing, per 1,024 bytes or part of them
+
+	// A seat is up to 64 numbers tried, each with a path in the state, its lock,
+	// its deadlines and its end. Were quorum(64) as cheap as quorum(1), a block
+	// of submits would be a minute's work for the next one.
+	gasPerSeat = 15_000
 )
 
 // gasOf is what a message costs beside its bytes, with the steps of its case
@@ -23,7 +29,7 @@ func gasOf(k assay.Kind) uint64 {
 	case assay.KindOffer:
 		return 18_000 // the provider's consent is a second signature
 	case assay.KindSubmit:
-		return 60_000
+		return 30_000 // and gasPerSeat for each
 	case assay.KindCommit, assay.KindTag, assay.KindOpen, assay.KindAttest:
 		return 10_000
 	case assay.KindAnswer, assay.KindEvidence:
@@ -35,11 +41,15 @@ func gasOf(k assay.Kind) uint64 {
 // Gas returns the gas of a transaction on the wire. One that does not decode
 // costs its bytes: it takes time to find out.
 func Gas(tx []byte) uint64 {
-	t, err := assay.DecodeTx(tx)
-	if err != nil {
-		return gasOfBytes(len(tx))
-	}
-	return gasOfTx(len(tx), t)
+	gas := gasOfBytes(len(tx))
+	_ = guard(func() error { // what cannot be read costs its bytes
+		t, err := assay.DecodeTx(tx)
+		if err == nil {
+			gas = gasOfTx(len(tx), t)
+		}
+		return err
+	})
+	return gas
 }
 
 func gasOfBytes(size int) uint64 { return gasTx + gasPerKiB*((uint64(size)+1023)/1024) }
@@ -48,8 +58,27 @@ func gasOfTx(size int, t *assay.Tx) uint64 {
 	gas := gasOfBytes(size)
 	for i := range t.Messages {
 		gas += gasOf(t.Messages[i].Kind)
+		if t.Messages[i].Kind == assay.KindSubmit {
+			gas += gasPerSeat * seatsOf(&t.Messages[i])
+		}
 	}
 	return gas
+}
+
+// seatsOf returns how many seats a submission draws, as far as its bytes tell;
+// one that cannot be read draws none.
+func seatsOf(e *assay.Envelope) uint64 {
+	m, err := e.Message()
+	if err != nil {
+		return 0
+	}
+	expr, err := policy.Parse(m.(*assay.Submit).Job.Policy)
+	if err != nil {
+		return 0
+	}
+	seats := 1
+	expr.Walk(func(x *policy.Expr) { seats = max(seats, x.N, x.Max) })
+	return uint64(seats)
 }
 
 // Fee returns what a transaction of size bytes and so much gas costs.

@@ -48,7 +48,7 @@ func (w *block) finish() error {
 func (w *block) finishCases() {
 	for _, id := range w.l.cases.changed() {
 		was, now := w.l.cases.first[id].value, w.l.cases.rows[id].value
-		w.write(CaseKey(id), canon.Marshal(now))
+		w.writeCase(was, now)
 		escrow, bonds := lockedBy(was)
 		w.meta.Escrows, w.meta.Bonds = w.meta.Escrows-escrow, w.meta.Bonds-bonds
 		escrow, bonds = lockedBy(now)
@@ -64,6 +64,35 @@ func (w *block) finishCases() {
 			}
 		}
 	}
+}
+
+// writeCase writes a case, and those of its draws that are new.
+func (w *block) writeCase(was, now *board.Case) {
+	known := 0
+	if was != nil {
+		known = len(was.Draws)
+	}
+	for i := known; i < len(now.Draws); i++ {
+		w.write(drawKey(now.ID, i), canon.Marshal(&now.Draws[i]))
+	}
+	rest := *now
+	rest.Draws = nil
+	w.write(CaseKey(now.ID), canon.Marshal(&rest))
+}
+
+// loadCase reads a case and its draws.
+func (l *Ledger) loadCase(id assay.JobID) (*board.Case, bool) {
+	c, ok := load[board.Case](l.store, CaseKey(id))
+	if !ok {
+		return nil, false
+	}
+	c.Draws = nil
+	prefix := key(tabDraw, id[:])
+	l.store.Ascend(prefix, after(prefix), func(_, v []byte) bool {
+		c.Draws = append(c.Draws, decode[board.Draw](prefix, v))
+		return true
+	})
+	return &c, true
 }
 
 // listCase moves a case within the lists of what is owed, by provider and by

@@ -16,7 +16,8 @@ const (
 	tabProvider  = 'o' // provider → Provider
 	tabOwned     = 'n' // owner, provider → mark
 	tabSlot      = 'f' // free slot of the sum tree → mark
-	tabCase      = 'c' // job → board.Case
+	tabCase      = 'c' // job → board.Case without its draws
+	tabDraw      = 'y' // job, number → board.Draw
 	tabWork      = 'k' // work → id of the first job that settled it accepted
 	tabClockDue  = 'd' // clock, job → mark
 	tabTimeDue   = 'x' // time, job → liabilities that end then
@@ -76,7 +77,10 @@ func OfferKey(provider assay.Key) []byte { return key(tabProvider, provider[:]) 
 // OwnedKey is the key that lists a provider under its owner.
 func OwnedKey(owner, provider assay.Key) []byte { return key(tabOwned, owner[:], provider[:]) }
 
-// CaseKey is the key of a job's case: the canonical bytes of a board.Case.
+// CaseKey is the key of a job's case: the canonical bytes of a board.Case whose
+// draws have keys of their own. A draw is most of a case's bytes, is written
+// once and never changes, whereas the rest is written in every block that
+// touches the case. Ledger.Case puts the two together.
 func CaseKey(job assay.JobID) []byte { return key(tabCase, job[:]) }
 
 // RecordKey is the key of the record of a settled job: the 32 bytes of
@@ -99,6 +103,7 @@ func WorkKey(work assay.Digest) []byte { return key(tabWork, work[:]) }
 // negative, so big-endian order is theirs.
 func clockKey(c assay.Clock, job assay.JobID) []byte { return key(tabClockDue, be(uint64(c)), job[:]) }
 func timeKey(t assay.Time, job assay.JobID) []byte   { return key(tabTimeDue, be(uint64(t)), job[:]) }
+func drawKey(job assay.JobID, n int) []byte          { return key(tabDraw, job[:], be(uint64(n))) }
 func waitingKey(job assay.JobID) []byte              { return key(tabWaiting, job[:]) }
 func windowKey(height uint64) []byte                 { return key(tabWindow, be(height)) }
 func slotKey(slot uint64) []byte                     { return key(tabSlot, be(slot)) }

@@ -20,7 +20,8 @@ type Options struct {
 	// Scan recomputes the books from the whole state after every block.
 	Scan bool
 
-	hook func(assay.Message) // tests plant panics here
+	hook func(assay.Message) // tests plant panics in messages here
+	step func(assay.JobID)   // and in the steps of a case here
 }
 
 // Ledger applies blocks to a store.
@@ -85,9 +86,9 @@ func Open(s Store, g *assay.Genesis, o Options) (*Ledger, error) {
 // for example rolled back.
 func (l *Ledger) Reload() {
 	l.meta, _ = load[Meta](l.store, MetaKey())
-	l.accounts = newTable(func(k assay.Key) (Account, bool) { return load[Account](l.store, AccountKey(k)) })
-	l.providers = newTable(func(k assay.Key) (Provider, bool) { return load[Provider](l.store, OfferKey(k)) })
-	l.cases = newTable(func(id assay.JobID) (*board.Case, bool) { return load[*board.Case](l.store, CaseKey(id)) })
+	l.accounts = newTable(cacheRows, func(k assay.Key) (Account, bool) { return load[Account](l.store, AccountKey(k)) })
+	l.providers = newTable(cacheRows, func(k assay.Key) (Provider, bool) { return load[Provider](l.store, OfferKey(k)) })
+	l.cases = newTable(cacheCases, l.loadCase)
 	l.trees, l.window = nil, nil
 }
 
@@ -186,15 +187,15 @@ func (l *Ledger) scan() error {
 	l.store.Ascend(nil, nil, func(k, v []byte) bool {
 		switch k[0] {
 		case tabAccount:
-			a, _ := load[Account](l.store, k)
+			a := decode[Account](k, v)
 			m.Balances += a.Balance
 		case tabProvider:
-			p, _ := load[Provider](l.store, k)
+			p := decode[Provider](k, v)
 			m.Stakes += p.Market.Stake
 			locked[assay.Key(k[1:])] += p.Market.Locked
 			active[assay.Key(k[1:])] += p.Market.Active
 		case tabCase:
-			c, _ := load[*board.Case](l.store, k)
+			c := new(decode[board.Case](k, v))
 			e, b := lockedBy(c)
 			m.Escrows, m.Bonds = m.Escrows+e, m.Bonds+b
 			for _, s := range c.Seats {
@@ -204,7 +205,7 @@ func (l *Ledger) scan() error {
 				}
 			}
 		case tabTimeDue:
-			list, _ := load[[]liability](l.store, k)
+			list := decode[[]liability](k, v)
 			for _, x := range list {
 				locked[x.Provider] -= x.Stake
 			}

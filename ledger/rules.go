@@ -10,13 +10,12 @@ import (
 // rules is the version of the rule packages. It changes with every change that
 // could make two replicas disagree: a new rule, another gas table, another
 // encoding. third names what the rules call that is not ours.
-var (
-	rules = "assay-rules/1"
-	third = []string{
-		"github.com/fxamacker/cbor/v2@v2.9.0",
-		"github.com/oasisprotocol/curve25519-voi@v0.0.0-20230904125328-1f23a7beb09a",
-	}
-)
+const rules = "assay-rules/1"
+
+var third = []string{
+	"github.com/fxamacker/cbor/v2@v2.9.0",
+	"github.com/oasisprotocol/curve25519-voi@v0.0.0-20230904125328-1f23a7beb09a",
+}
 
 // RulesVersion returns the hash of what decides: our rules, the third-party
 // code that they call, and the Go release, since a standard library may judge a

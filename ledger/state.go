@@ -108,8 +108,13 @@ func load[V any](s Store, key []byte) (V, bool) {
 	if b == nil {
 		return v, false
 	}
+	return decode[V](key, b), true
+}
+
+func decode[V any](key, b []byte) V {
+	var v V
 	if err := canon.Unmarshal(b, &v); err != nil {
 		panic(fmt.Sprintf("ledger: state under %x: %v", key, err))
 	}
-	return v, true
+	return v
 }

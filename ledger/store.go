@@ -90,7 +90,9 @@ func (s *MemStore) Delete(key []byte) {
 }
 
 // Ascend implements Store; a nil bound is open.
-func (s *MemStore) Ascend(from, to []byte, fn func(key, value []byte) bool) { ascend(s.root, from, to, fn) }
+func (s *MemStore) Ascend(from, to []byte, fn func(key, value []byte) bool) {
+	ascend(s.root, from, to, fn)
+}
 
 func ascend(n *treap, from, to []byte, fn func(k, v []byte) bool) bool {
 	if n == nil {

@@ -20,6 +20,7 @@ type row[V any] struct {
 // Rows that are not in first equal the store: they are a cache, and dropping
 // them changes nothing.
 type table[K ~[32]byte, V any] struct {
+	limit int // of rows kept between blocks
 	read  func(K) (V, bool)
 	rows  map[K]row[V]
 	first map[K]row[V]   // changed in this block, as they stood before it
@@ -32,12 +33,15 @@ type change[K ~[32]byte, V any] struct {
 	fresh bool // the block had not touched the key before
 }
 
-// cacheRows bounds the cache that outlives a block. It is dropped whole: which
+// Bounds of the caches that outlive a block. A cache is dropped whole: which
 // rows it holds must depend on nothing that matters.
-const cacheRows = 1 << 16
+const (
+	cacheRows  = 1 << 16
+	cacheCases = 1 << 13 // some kilobytes each
+)
 
-func newTable[K ~[32]byte, V any](read func(K) (V, bool)) *table[K, V] {
-	return &table[K, V]{read: read, rows: map[K]row[V]{}, first: map[K]row[V]{}}
+func newTable[K ~[32]byte, V any](limit int, read func(K) (V, bool)) *table[K, V] {
+	return &table[K, V]{limit: limit, read: read, rows: map[K]row[V]{}, first: map[K]row[V]{}}
 }
 
 func (t *table[K, V]) get(k K) (V, bool) {
@@ -87,7 +91,7 @@ func (t *table[K, V]) changed() []K {
 func (t *table[K, V]) done() {
 	t.first = map[K]row[V]{}
 	t.keep()
-	if len(t.rows) > cacheRows {
+	if len(t.rows) > t.limit {
 		t.rows = map[K]row[V]{}
 	}
 }

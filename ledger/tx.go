@@ -14,7 +14,11 @@ import (
 // the fee on, the signer pays whatever comes of it.
 func (w *block) transact(tx []byte) TxResult {
 	r := TxResult{Gas: gasOfBytes(len(tx))}
-	t, err := w.admit(tx, &r)
+	var t *assay.Tx
+	err := guard(func() (err error) {
+		t, err = w.admit(tx, &r)
+		return err
+	})
 	if err == nil {
 		err = w.charge(t, len(tx), &r)
 	}
@@ -26,6 +30,17 @@ func (w *block) transact(tx []byte) TxResult {
 		r.Code, r.Detail = assay.CodeOf(err), detailOf(err)
 	}
 	return r
+}
+
+// guard turns a panic into a refusal. Decoders see foreign bytes before any
+// branch is open, and one of them may be wrong about one of those bytes.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = assay.Refuse(assay.CodeInternal, "panic: %v", r)
+		}
+	}()
+	return fn()
 }
 
 // admit decodes a transaction and checks everything but its fee.
@@ -120,6 +135,10 @@ func (l *Ledger) inTime(t *assay.Tx, id assay.Digest, height uint64) error {
 // its messages beyond decoding them. Between blocks that change nothing the
 // chain's height runs ahead of the ledger's, hence slack for far expiries.
 func (l *Ledger) Check(tx []byte) error {
+	return guard(func() error { return l.check(tx) })
+}
+
+func (l *Ledger) check(tx []byte) error {
 	t, err := l.form(tx)
 	if err != nil {
 		return err
@@ -189,7 +208,11 @@ func (l *Ledger) Select(txs [][]byte, height uint64, now assay.Time, maxBytes in
 		}
 		r := TxResult{Gas: gasOfBytes(len(tx))}
 		gas := w.gas
-		t, err := w.admit(tx, &r)
+		var t *assay.Tx
+		err := guard(func() (err error) {
+			t, err = w.admit(tx, &r)
+			return err
+		})
 		if err == nil && isTick(t) {
 			err = w.tick(t.Signer)
 		} else if err == nil {

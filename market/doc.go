@@ -37,5 +37,8 @@ func Codes() []assay.CodeInfo {
 		{Code: CodeOfferPrice, Kind: assay.KindRefusal, Text: "the offer asks for more than the job pays", Hint: "raise the job's max price, or lower the offer's"},
 		{Code: CodeOfferStake, Kind: assay.KindRefusal, Text: "the free stake does not cover the assignment or the network's minimum", Hint: "add stake, or wait until locks end"},
 		{Code: CodeOfferCapacity, Kind: assay.KindRefusal, Text: "the provider holds as many assignments as it may", Hint: "late work lowers the quota, accepted work raises it up to the offer's capacity"},
+		{Code: CodeUnbalanced, Kind: assay.KindRefusal, Text: "a settlement does not add up, so none of it is carried out", Hint: "report it: this is a bug"},
+		{Code: CodeBond, Kind: assay.KindFinding, Text: "a bond returned, less what was forfeited", Hint: "nothing to do"},
+		{Code: CodeCompensation, Kind: assay.KindFinding, Text: "what forfeits leave beside what is burned, paid to the requester", Hint: "nothing to do"},
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/capacloud/assay"
 )
 
-// CodeUnbalanced refuses a settlement that does not add up. It never reaches a
-// user: what it stops is a bug of ours.
+// CodeUnbalanced refuses a settlement that does not add up. What it stops is a
+// bug of ours: the case stalls, and no coin moves.
 const CodeUnbalanced assay.Code = "unbalanced"
 
 // Held is what one seat of a case has locked.

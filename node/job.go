@@ -24,7 +24,7 @@ type JobConfig struct {
 	Job      assay.Job
 	Bytes    uint64      // of program and input
 	Store    *blob.Store // holds program and input; receives the output
-	Outputs  blob.Source // where the accepted output is fetched
+	Remote   blob.Source // the validator's store: the accepted output is fetched there
 	Progress func(requester.Progress)
 }
 
@@ -144,7 +144,7 @@ func (r *jobLoop) deliver(ctx context.Context, rec *assay.Record) (bool, error) 
 	if v.Outcome != assay.Accepted || v.Result == nil || rec.Settlement.Availability == assay.NotAvailable {
 		return false, nil
 	}
-	if _, err := blob.Copy(ctx, r.Store, r.Outputs, v.Result.Output, merkle.Folder); err != nil {
+	if _, err := blob.Copy(ctx, r.Store, r.Remote, v.Result.Output, merkle.Folder); err != nil {
 		return false, fmt.Errorf("fetch the accepted output: %w: %w", ErrUnreachable, err)
 	}
 	return true, nil

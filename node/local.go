@@ -33,9 +33,12 @@ const (
 	LocalMaxPrice = 40_000
 )
 
-// LocalConfig describes an in-process network: one validator and a number of
-// providers, in this process and without a socket, on a real CometBFT node.
+// LocalConfig describes a network in one process: one validator on a real
+// CometBFT node and a number of providers. It opens no socket; whoever wants
+// one serves it, see Serve.
 type LocalConfig struct {
+	Kind      assay.NetworkKind // empty: InProcess; Dev for a network that strangers join
+	Home      string            // where the chain is kept; empty: in memory
 	Providers int
 	Executor  executor.Executor // one instance per execution; compiled code may be shared
 	Cheaters  adversary.Counts  // the first providers are these
@@ -47,8 +50,7 @@ type LocalConfig struct {
 type Local struct {
 	Network   Network
 	Requester ed25519.PrivateKey // funded at genesis
-	Store     *blob.Store        // the requester's: programs and inputs
-	Outputs   *blob.Store        // the validator's: what it attested
+	Blobs     *blob.Store        // the validator's: programs and inputs sent to it, outputs it attested
 	Providers []assay.Key        // in order of their index
 
 	node   *comet.Node
@@ -69,6 +71,9 @@ type localParty struct {
 func StartLocal(ctx context.Context, cfg LocalConfig) (_ *Local, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Kind == "" {
+		cfg.Kind = assay.InProcess
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &Local{cancel: cancel}
@@ -93,10 +98,7 @@ func StartLocal(ctx context.Context, cfg LocalConfig) (_ *Local, err error) {
 		parties[i] = p
 		l.Providers = append(l.Providers, assay.KeyOf(p.key))
 	}
-	if l.Store, err = l.memory(); err != nil {
-		return nil, err
-	}
-	if l.Outputs, err = l.memory(); err != nil {
+	if l.Blobs, err = l.memory(); err != nil {
 		return nil, err
 	}
 	account, err := l.startChain(ctx, cfg, parties)
@@ -126,7 +128,7 @@ func (l *Local) startChain(ctx context.Context, cfg LocalConfig, parties []local
 		params = assay.LocalParams()
 	}
 	g := &assay.Genesis{
-		Version: 1, Name: "local", Kind: assay.InProcess, Time: Now(), Rules: ledger.RulesVersion(), Params: params,
+		Version: 1, Name: "local", Kind: cfg.Kind, Time: Now(), Rules: ledger.RulesVersion(), Params: params,
 		Validators: []assay.Validator{{
 			Name: "operator", Consensus: assay.KeyOf(consensus), Beacon: assay.KeyOf(vrf), Account: assay.KeyOf(account), Power: 1,
 		}},
@@ -139,7 +141,7 @@ func (l *Local) startChain(ctx context.Context, cfg LocalConfig, parties []local
 		g.Accounts = append(g.Accounts, assay.Allocation{Account: assay.KeyOf(p.key), Amount: localProvider})
 	}
 	slices.SortFunc(g.Accounts, func(a, b assay.Allocation) int { return bytes.Compare(a.Account[:], b.Account[:]) })
-	node, err := comet.Start(ctx, comet.Config{Genesis: g, Consensus: consensus, Beacon: vrf, Account: account, Logger: cfg.Logger})
+	node, err := comet.Start(ctx, comet.Config{Genesis: g, Home: cfg.Home, Consensus: consensus, Beacon: vrf, Account: account, Logger: cfg.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("start the validator: %w", err)
 	}
@@ -184,20 +186,19 @@ func (l *Local) startActors(ctx context.Context, cfg LocalConfig, account ed2551
 				Network: l.Network, Key: p.key,
 				Core:     adversary.Wrap(p.player, key, network, core),
 				Executor: adversary.Executor(p.player, key, cfg.Executor),
-				Source:   l.Store, Work: p.work, Public: p.public,
+				Source:   l.Blobs, Work: p.work, Public: p.public,
 				Logger: cfg.Logger.With(slog.Int("provider", i+1)),
 			})
 		})
 	}
 	l.start(ctx, cfg.Logger, func() error {
 		return RunAttester(ctx, AttesterConfig{
-			Network: l.Network, Account: account, Store: l.Outputs, Logger: cfg.Logger,
-			SourceOf: func(_ context.Context, key assay.Key) (blob.Source, error) {
-				s, ok := served[key]
-				if !ok {
-					return nil, blob.ErrNotFound
+			Network: l.Network, Account: account, Store: l.Blobs, Logger: cfg.Logger,
+			SourceOf: func(ctx context.Context, key assay.Key) (blob.Source, error) {
+				if s, ok := served[key]; ok {
+					return s, nil
 				}
-				return s, nil
+				return SourceByOffer(l.Network)(ctx, key)
 			},
 		})
 	})

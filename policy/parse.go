@@ -26,8 +26,8 @@ func Codes() []assay.CodeInfo {
 	}
 	return []assay.CodeInfo{
 		info(CodeEmpty, "the policy is empty", "name a policy; the default is quorum(3)"),
-		info(CodeMalformed, "the policy is not in the grammar", "write it as in docs/POLICIES.md, for example all(quorum(3), quorum(2))"),
-		info(CodeUnknown, "the policy names a check that does not exist", "check the spelling against docs/POLICIES.md"),
+		info(CodeMalformed, "the policy is not in the grammar", "write it like quorum(3), quorum(3, agree=2) or all(quorum(3), zk(sp1)); the message names the place"),
+		info(CodeUnknown, "the policy names a check that does not exist", "checks: quorum, optimistic, zk, tee, sumcheck, freivalds, adaptive, none; combined by all, any, atleast, sample, escalate, cap"),
 		info(CodeTooLong, "the policy's text is too long", "at most 4,096 bytes"),
 		info(CodeTooDeep, "the policy is nested too deeply", "at most 8 levels"),
 		info(CodeTooLarge, "the policy has too many nodes", "at most 64"),

@@ -52,7 +52,9 @@ type work struct {
 	failures  int
 	retry     assay.Clock
 	sent      map[sentKey]assay.Clock
-	opening   uint64 // challenge whose leaves were asked for
+	challenge uint64      // latest one seen
+	turn      assay.Clock // when to answer it
+	opening   uint64      // challenge whose leaves were asked for
 	published bool
 	reported  bool
 }
@@ -195,11 +197,30 @@ func (p *Provider) deliver(c *board.Case, seat *board.Seat, w *work) []Effect {
 	if ch == nil || ch.Height == 0 || ch.Answered || c.Phase != board.Answering || w.opening == ch.Height {
 		return effects
 	}
+	if w.challenge != ch.Height {
+		w.challenge, w.turn = ch.Height, p.moment.Clock.Add(p.waits(c, seat))
+	}
+	if p.moment.Clock < w.turn {
+		return effects
+	}
 	if last, ok := w.sent[sentKey{assay.KindAnswer, ch.Height}]; ok && p.moment.Clock < last.Add(p.config.Resend) {
 		return effects
 	}
 	w.opening = ch.Height
 	return append(effects, OpenLeaves{Job: c.ID, Height: ch.Height, Root: v.Result.Output, Offsets: slices.Clone(ch.Offsets)})
+}
+
+// waits returns how long a supporter leaves the answer to those of lower seats:
+// one answer clears all, and it costs more in fees than a cheap job pays. Half
+// of the clock is left in any case.
+func (p *Provider) waits(c *board.Case, seat *board.Seat) assay.Millis {
+	before := 0
+	for i := range c.Seats {
+		if s := &c.Seats[i]; s.Number < seat.Number && s.State == assay.Opened && s.Result != nil && s.Result.Digest() == c.Verdict.Result.Digest() {
+			before++
+		}
+	}
+	return assay.Millis(c.Due-p.moment.Clock) / 8 * assay.Millis(min(before, 4))
 }
 
 func (p *Provider) leavesOpened(e LeavesOpened) []Effect {

@@ -127,7 +127,7 @@ func fileOf(from fs.FS, path string, e *merkle.Entry) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // read to its end: nothing is lost
 	var t merkle.FileTree
 	if _, err := io.Copy(&t, f); err != nil {
 		return fmt.Errorf("%s: %w", path, err)

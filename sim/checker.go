@@ -239,13 +239,14 @@ type replicas struct{ none }
 
 // End implements Checker.
 func (replicas) End(w *World) {
+	w.scan = false
 	other := newChain(w)
 	for i, b := range w.Chain.log {
 		if _, err := other.ledger.Apply(b); err != nil {
 			w.breach("replicas", assay.JobID{}, "replay of block %d: %v", b.Height, err)
 			return
 		}
-		if w.rng.IntN(20) == 0 {
+		if w.restarts.IntN(20) == 0 {
 			other.restart()
 		}
 		if root, ok := w.Chain.roots[b.Height]; ok && root != other.store.Hash() {

@@ -215,4 +215,7 @@ func (w *World) notify() {
 	for _, c := range w.Clients {
 		c.notify(at)
 	}
+	if w.Setup.Faults.Heckle && !w.healed && len(open) > 0 {
+		w.heckle(open[w.rng.IntN(len(open))])
+	}
 }

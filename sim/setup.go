@@ -15,6 +15,7 @@ type Setup struct {
 	Seed       uint64
 	Providers  int
 	Bad        adversary.Counts
+	Turn       int  // the variant with which kinds that have several begin
 	Shared     bool // two providers may belong to one owner
 	Validators int
 	Policies   []string // one job each
@@ -43,6 +44,7 @@ type Faults struct {
 	Tight     bool         // deadlines are as early as the ledger admits
 	Repeat    bool         // jobs repeat work that was settled before
 	Spread    bool         // providers hold very different stakes
+	Heckle    bool         // a stranger sends what it has no say in, and parties play for one another
 }
 
 // String lists the faults that are on.
@@ -76,6 +78,7 @@ var switches = []struct {
 	{"restart", func(f *Faults) bool { return f.Restart > 0 }, func(f *Faults) { f.Restart = 0 }},
 	{"tight", func(f *Faults) bool { return f.Tight }, func(f *Faults) { f.Tight = false }},
 	{"repeat", func(f *Faults) bool { return f.Repeat }, func(f *Faults) { f.Repeat = false }},
+	{"heckle", func(f *Faults) bool { return f.Heckle }, func(f *Faults) { f.Heckle = false }},
 	{"spread", func(f *Faults) bool { return f.Spread }, func(f *Faults) { f.Spread = false }},
 }
 
@@ -104,7 +107,7 @@ func Swarm(seed uint64) Setup {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	coin := func(of int) bool { return r.IntN(of) == 0 }
 	s := Setup{
-		Seed: seed, Providers: 3 + r.IntN(8), Validators: 1, Clocks: 30_000, Bad: adversary.Counts{},
+		Seed: seed, Providers: 5 + r.IntN(9), Validators: 1, Turn: r.IntN(12), Clocks: 30_000, Bad: adversary.Counts{},
 		Signed: seed%50 == 3, Wasm: seed%50 == 7, Shared: coin(4),
 	}
 	if coin(3) {
@@ -116,7 +119,10 @@ func Swarm(seed uint64) Setup {
 	for range 1 + r.IntN(3) {
 		s.Policies = append(s.Policies, policies[r.IntN(len(policies))])
 	}
-	for range r.IntN(1 + s.Providers/2) {
+	if coin(6) {
+		s.Providers = 2 + r.IntN(3) // too few for most policies
+	}
+	for range r.IntN(1 + s.Providers*2/3) {
 		kinds := adversary.Kinds()
 		s.Bad[kinds[r.IntN(len(kinds))]]++
 	}
@@ -152,6 +158,6 @@ func swarmFaults(r *rand.Rand, coin func(int) bool) Faults {
 	}
 	f.Partition, f.Crash, f.Amnesia, f.Flaky = coin(5), coin(3), coin(2), coin(4)
 	f.Halt, f.Idle, f.LateTicks = coin(5), coin(6), coin(4)
-	f.Vanish, f.Tight, f.Repeat, f.Spread = coin(5), coin(8), coin(5), coin(3)
+	f.Vanish, f.Tight, f.Repeat, f.Spread, f.Heckle = coin(5), coin(8), coin(5), coin(3), coin(4)
 	return f
 }

@@ -29,6 +29,7 @@ type World struct {
 	checkers   []Checker
 	validators []*validator
 	rng        *rand.Rand
+	restarts   *rand.Rand // apart, so that restarts change nothing else
 	now        assay.Time
 	queue      events
 	seq        uint64
@@ -37,7 +38,7 @@ type World struct {
 	honest     executor.Executor
 	truth      map[assay.JobID]*executor.Outcome // by Work
 	trace      func(format string, args ...any)
-	stopped    bool
+	scan       bool
 }
 
 // Breach is something that a checker found. Broken says that the assumption had
@@ -51,10 +52,11 @@ type Breach struct {
 
 // Options of a run.
 type Options struct {
-	Checkers []Checker                        // beside the usual ones
-	Executor executor.Executor                // of honest providers; nil: pretended
-	Trace    func(format string, args ...any) // nil: silent
-	Meddle   func(*World)                     // called once the world is built, to break it on purpose
+	Checkers  []Checker                        // beside the usual ones
+	Executor  executor.Executor                // of honest providers; nil: pretended
+	Trace     func(format string, args ...any) // nil: silent
+	Meddle    func(*World)                     // called once the world is built, to break it on purpose
+	Unwatched bool                             // the ledger does not scan its own books, as it does in every eighth seed
 }
 
 // genesisTime is when every run begins.
@@ -65,8 +67,9 @@ const genesisTime assay.Time = 1_700_000_000_000
 func New(s Setup, o Options) *World {
 	w := &World{
 		Setup: s, rng: rand.New(rand.NewPCG(s.Seed, 0xa55a)), now: genesisTime,
-		honest: o.Executor, truth: map[assay.JobID]*executor.Outcome{}, trace: o.Trace,
-		checkers: append(Checkers(), o.Checkers...),
+		restarts: rand.New(rand.NewPCG(s.Seed, 0xdead)),
+		honest:   o.Executor, truth: map[assay.JobID]*executor.Outcome{}, trace: o.Trace,
+		checkers: append(Checkers(), o.Checkers...), scan: !o.Unwatched && s.Seed%8 == 6,
 	}
 	if w.trace == nil {
 		w.trace = func(string, ...any) {}
@@ -96,7 +99,7 @@ func (w *World) Run() *World {
 	last := w.start()
 	w.at(last.Add(healAfter), w.heal)
 	limit := last.Add(healAfter + endAfter)
-	for w.queue.Len() > 0 && w.now < limit && !w.over() {
+	for w.queue.Len() > 0 && w.queue[0].at < limit && !w.over() {
 		w.turn()
 	}
 	w.heal()
@@ -170,6 +173,7 @@ func (w *World) people() {
 		panic(err)
 	}
 	for i, p := range players {
+		p.Variant = (p.Variant + s.Turn) % p.Kind.Variants()
 		w.Machines = append(w.Machines, newMachine(w, i, p))
 	}
 	for i := range s.Policies {

@@ -39,9 +39,9 @@ you can read, for processes that start without a person. The secret is never pri
 					return badInput(codePassphrase, "the passphrase is empty; --machine stores a key in clear")
 				}
 			}
-			_, key, err := ed25519.GenerateKey(rand.Reader)
+			key, err := generateKey()
 			if err != nil {
-				return fmt.Errorf("generate key: %w", err)
+				return err
 			}
 			if err := saveKey(file, key, passphrase); err != nil {
 				return err
@@ -86,4 +86,12 @@ func printKey(cmd *cobra.Command, key assay.Key, file string, asJSON bool) error
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), key)
 	return nil
+}
+
+func generateKey() (ed25519.PrivateKey, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generate key: %w", err)
+	}
+	return key, nil
 }

@@ -62,7 +62,8 @@ Then check:   assay verify wordfreq.receipt --trust wordfreq.receipt.anchor`,
 		return usage("%v; see `%s --help`", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newRun(), newVerify(), newKey(), newCodes(),
+		newRun(), newVerify(), newCheck(), newDev(), newProvider(), newValidator(),
+		newJob(), newAccount(), newKey(), newCodes(),
 	)
 	return root
 }

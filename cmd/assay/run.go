@@ -116,7 +116,7 @@ func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
 	if err := checkModule(prog.bytes, o.limits.Memory); err != nil {
 		return err
 	}
-	net, err := o.connect(ctx, u, watch)
+	net, err := o.connect(cmd, u, watch)
 	if err != nil {
 		return err
 	}
@@ -183,13 +183,8 @@ func (o *runOptions) job(ctx context.Context, net *session, prog *program, args 
 
 // follow submits the job and reports its progress until it has settled.
 func (o *runOptions) follow(ctx context.Context, u *ui, watch *stopwatch, net *session, job assay.Job, bytes uint64) (*node.Finished, error) {
-	if net.upload != nil {
-		s := u.start("upload", "sending program and inputs")
-		if err := net.upload(ctx, &job); err != nil {
-			s.close()
-			return nil, unreachable(err, "")
-		}
-		watch.add("upload", s.end("%s sent", size(int64(bytes))))
+	if err := o.send(ctx, u, watch, net, &job, bytes); err != nil {
+		return nil, err
 	}
 	if err := o.warm(ctx, u, watch, net, &job); err != nil {
 		return nil, err
@@ -197,7 +192,7 @@ func (o *runOptions) follow(ctx context.Context, u *ui, watch *stopwatch, net *s
 	t := newTeller(u, watch, net, &job)
 	finished, err := node.RunJob(ctx, node.JobConfig{
 		Network: net.network, Key: net.key, Job: job, Bytes: bytes,
-		Store: net.store, Outputs: net.outputs, Progress: t.progress,
+		Store: net.store, Remote: net.remote, Progress: t.progress,
 	})
 	t.stop()
 	if err != nil {
@@ -208,6 +203,20 @@ func (o *runOptions) follow(ctx context.Context, u *ui, watch *stopwatch, net *s
 		return nil, followError(ctx, err, id)
 	}
 	return finished, nil
+}
+
+// send brings program and inputs to the validator's store.
+func (o *runOptions) send(ctx context.Context, u *ui, watch *stopwatch, net *session, job *assay.Job, bytes uint64) error {
+	if net.local != nil {
+		return net.upload(ctx, job)
+	}
+	s := u.start("upload", "sending program and inputs")
+	if err := net.upload(ctx, job); err != nil {
+		s.close()
+		return unreachable(err, "")
+	}
+	watch.add("upload", s.end("%s sent", size(int64(bytes))))
+	return nil
 }
 
 // warm compiles the program before the job is submitted, for the in-process

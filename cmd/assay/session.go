@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/adversary"
 	"github.com/capacloud/assay/blob"
@@ -19,9 +21,9 @@ type session struct {
 	network node.Network
 	key     ed25519.PrivateKey
 	store   *blob.Store // the requester's: program, inputs, fetched output
-	outputs blob.Source
-	upload  func(ctx context.Context, job *assay.Job) error // nil: the store is shared
-	names   map[assay.Key]string                            // p1, p2, … of an in-process network
+	remote  blob.Source // the validator's: outputs are fetched there
+	upload  func(ctx context.Context, job *assay.Job) error
+	names   map[assay.Key]string // p1, p2, … of an in-process network
 
 	local  *node.Local // nil for a network behind a URL
 	engine *executor.Executor
@@ -35,21 +37,14 @@ func (s *session) close() {
 }
 
 // connect starts the in-process network, or reaches the one behind --network.
-func (o *runOptions) connect(ctx context.Context, u *ui, watch *stopwatch) (*session, error) {
+func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*session, error) {
 	if o.network != "" {
-		return o.connectURL(ctx, u)
+		return o.connectURL(cmd, u)
 	}
-	cheaters := adversary.Counts{}
-	for kind, n := range o.cheaters {
-		if *n < 0 {
-			return nil, usage("--%s %d: a number of providers", kind, *n)
-		}
-		if *n > 0 {
-			cheaters[kind] = *n
-		}
-	}
-	if o.providers < 1 || o.providers > maxLocalProviders {
-		return nil, usage("--providers %d: the range is 1 to %d", o.providers, maxLocalProviders)
+	ctx := cmd.Context()
+	cheaters, err := o.cheaters.counts(o.providers)
+	if err != nil {
+		return nil, err
 	}
 	s := u.start("network", "in-process: starting 1 validator and %d providers", o.providers)
 	engine, err := newEngine(ctx)
@@ -67,14 +62,24 @@ func (o *runOptions) connect(ctx context.Context, u *ui, watch *stopwatch) (*ses
 	if w := engine.Warning(); w != "" {
 		u.line("warning", "%s", w)
 	}
-	net := &session{
-		network: local.Network, key: local.Requester, store: local.Store, outputs: local.Outputs,
-		names: map[assay.Key]string{}, local: local, engine: engine,
-	}
+	net := &session{network: local.Network, key: local.Requester, remote: local.Blobs, names: map[assay.Key]string{}, local: local, engine: engine}
+	net.closer = append(net.closer, func() { engine.Close(context.WithoutCancel(ctx)) }, func() { local.Close() })
 	for i, k := range local.Providers {
 		net.names[k] = fmt.Sprintf("p%d", i+1)
 	}
-	net.closer = append(net.closer, func() { engine.Close(context.WithoutCancel(ctx)) }, func() { local.Close() })
+	if net.store, err = blob.OpenMemory(blob.Config{}); err != nil {
+		net.close()
+		return nil, err
+	}
+	net.closer = append(net.closer, func() { net.store.Close() })
+	net.upload = func(ctx context.Context, job *assay.Job) error {
+		for _, e := range artifactsOf(job) {
+			if _, err := blob.Copy(ctx, local.Blobs, net.store, e.Digest, e.Kind); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	return net, nil
 }
 

@@ -1,6 +1,6 @@
 // Heat spreads the heat of a few hot spots over a plate: simulation.
 //
-//	assay run ./examples/heat                  512 x 512 cells, 500 steps
+//	assay run ./examples/heat                  256 x 256 cells, 700 steps
 //	assay run ./examples/heat -- 128 200
 //
 // Each step replaces every inner cell by a weighted mean of itself and its
@@ -35,7 +35,7 @@ func main() {
 }
 
 func run() error {
-	size, steps := 512, 500
+	size, steps := 256, 700
 	for i, v := range []*int{&size, &steps} {
 		if len(os.Args) > i+1 {
 			n, err := strconv.Atoi(os.Args[i+1])

@@ -86,8 +86,7 @@ func New(ctx context.Context, o Options) (*Executor, error) {
 func (x *Executor) config() wazero.RuntimeConfig {
 	c := wazero.NewRuntimeConfigCompiler()
 	if x.engine == Interpreter {
-		// The compiled code is stopped in another way, see run.watch: asking
-		// wazero costs it a call out of every loop.
+		// Compiled code would pay with a call out of every loop, see run.call.
 		c = wazero.NewRuntimeConfigInterpreter().WithCloseOnContextDone(true)
 	}
 	return c.WithCoreFeatures(api.CoreFeaturesV2).WithCompilationCache(x.cache).WithDebugInfoEnabled(false)

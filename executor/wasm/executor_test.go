@@ -1,13 +1,37 @@
 package wasm
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/canon"
+	"github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/machine/wasi"
+	"github.com/capacloud/assay/machine/wasm"
+	"github.com/capacloud/assay/merkle"
 )
 
-func TestWorld(t *testing.T) {
-	s := newShelf()
+func mustExecute(t testing.TB, x *Executor, job *assay.Job, s *shelf) *executor.Outcome {
+	t.Helper()
+	out, err := x.Execute(context.Background(), job, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Result.Validate(); err != nil {
+		t.Error(err)
+	}
+	return out
+}
+
+func worldJob(t testing.TB, s *shelf) *assay.Job {
 	job := jobOf(s, goGuest(t, "world"))
 	job.Args = []string{"world", "one", "two words"}
 	job.Env = []string{"GREETING=hello"}
@@ -17,15 +41,337 @@ func TestWorld(t *testing.T) {
 		"empty": map[string]any{},
 		"z":     []byte{},
 	})
+	return job
+}
+
+// TestWorld runs a Go program that uses everything that there is, and compares
+// what it says with a golden file. What depends on the Go release goes to its
+// standard error.
+func TestWorld(t *testing.T) {
+	s := newShelf()
+	job := worldJob(t, s)
 	x := newExecutor(t, Options{})
-	at := time.Now()
-	out, err := x.Execute(context.Background(), job, s)
-	if err != nil {
-		t.Fatal(err)
+	out := mustExecute(t, x, job, s)
+	golden(t, "world.txt", string(out.Output.Stdout()))
+	if out.Result.Status != assay.Exited || out.Result.ExitCode != 3 {
+		t.Errorf("%+v", out.Result)
 	}
-	t.Log(time.Since(at))
-	t.Logf("%+v\n%s\n%s\n%s", out.Result, out.Output.Stdout(), out.Output.Stderr(), out.Detail)
+	var paths []string
 	for _, f := range out.Output.Files {
-		t.Log(f.Path, len(f.Bytes))
+		paths = append(paths, f.Path)
+		if f.Digest != merkle.FileOf(f.Bytes) {
+			t.Errorf("%s: wrong digest", f.Path)
+		}
+	}
+	if diff := cmp.Diff([]string{"out/a/b/c/deep.txt", "out/a/moved", "out/log", "stderr", "stdout"}, paths); diff != "" {
+		t.Error(diff)
+	}
+	for _, f := range out.Output.Folders {
+		if err := merkle.CheckEntries(f.Entries); err != nil || f.Digest != merkle.FolderDigest(f.Entries) {
+			t.Errorf("folder %q: %v", f.Path, err)
+		}
+	}
+	if last := out.Output.Folders[len(out.Output.Folders)-1]; last.Digest != out.Result.Output || last.Path != "" {
+		t.Error("the root folder is not the output root")
+	}
+
+	if again := mustExecute(t, newExecutor(t, Options{}), job, s); again.Result != out.Result {
+		t.Errorf("a second executor: %+v, first %+v", again.Result, out.Result)
+	}
+	if slow := mustExecute(t, newExecutor(t, Options{Engine: Interpreter}), job, s); slow.Result != out.Result {
+		t.Errorf("the interpreter: %+v, compiler %+v", slow.Result, out.Result)
+	}
+	job.Seed++
+	other := mustExecute(t, x, job, s)
+	if bytes.Equal(other.Output.Stderr(), out.Output.Stderr()) || !bytes.Equal(other.Output.Stdout(), out.Output.Stdout()) {
+		t.Errorf("another seed: stderr %q", other.Output.Stderr())
+	}
+}
+
+func TestBombs(t *testing.T) {
+	s := newShelf()
+	program := goGuest(t, "bomb")
+	x := newExecutor(t, Options{})
+	for _, c := range []struct {
+		kind   string
+		status assay.Status
+		code   uint32
+		trap   assay.Code
+	}{
+		{"memory", assay.Exited, 2, ""}, // Go reports that it is out of memory
+		{"output", assay.Trapped, 0, TrapOutputLimit},
+		{"file", assay.Trapped, 0, TrapOutputLimit},
+		{"loop", assay.Trapped, 0, TrapOutOfFuel},
+		{"recursion", assay.Trapped, 0, TrapStackExhausted},
+		{"nil", assay.Exited, 2, ""},
+		{"nothing", assay.Exited, 0, ""},
+	} {
+		job := jobOf(s, program)
+		job.Args = []string{"bomb", c.kind}
+		job.Limits.Fuel, job.Limits.Memory, job.Limits.Output = 1<<30, 64<<20, 1<<20
+		out := mustExecute(t, x, job, s)
+		if r := out.Result; r.Status != c.status || r.ExitCode != c.code || r.Trap != c.trap {
+			t.Errorf("%s: %s, exit %d, trap %q: %s", c.kind, r.Status, r.ExitCode, r.Trap, out.Detail)
+		}
+		if !strings.HasPrefix(string(out.Output.Stdout()), "lit "+c.kind) {
+			t.Errorf("%s: output before the end is lost: %.40q", c.kind, out.Output.Stdout())
+		}
+		if again := mustExecute(t, x, job, s); again.Result != out.Result {
+			t.Errorf("%s: a second run differs", c.kind)
+		}
+	}
+}
+
+// smallJob writes "hi", draws random bytes into memory and grows it.
+func smallJob(s *shelf) *assay.Job {
+	b := newBuilder("fd_write", "random_get")
+	b.data(0, iovec(16, 3))
+	b.data(16, []byte("hi\n"))
+	return jobOf(s, b.entry(b.proc(code(
+		i32(1), i32(0), i32(1), i32(64), call2(0), op(opDrop),
+		i32(70000), i32(1), op(opMemoryGrow, 0, opDrop), i32(100), call2(1), op(opDrop),
+	))))
+}
+
+func TestConcurrentRunsAreEqual(t *testing.T) {
+	x := newExecutor(t, Options{})
+	s := newShelf()
+	job := smallJob(s)
+	want := mustExecute(t, x, job, s).Result
+	var wait sync.WaitGroup
+	for i := range 100 {
+		wait.Go(func() {
+			mine := *job
+			mine.Seed = uint64(i % 2)
+			out, err := x.Execute(context.Background(), &mine, s)
+			if err != nil || (out.Result == want) != (i%2 == 0) {
+				t.Errorf("run %d: %+v, %v", i, out, err)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func TestInvalidModules(t *testing.T) {
+	x := newExecutor(t, Options{Programs: 2000})
+	s := newShelf()
+	whole := s.files[smallJob(s).Program]
+	want := mustExecute(t, x, jobOf(s, nil), s).Result
+	if want.Status != assay.InvalidModule || want.Fuel != 0 || want.Output != executor.EmptyOutput().Root || want.State.IsZero() {
+		t.Errorf("%+v", want)
+	}
+	for n := range whole {
+		if out := mustExecute(t, x, jobOf(s, whole[:n]), s); out.Result != want || out.Detail == "" {
+			t.Fatalf("the first %d bytes: %+v", n, out.Result)
+		}
+	}
+	err := x.Precompile(context.Background(), whole[:40], assay.DefaultLimits())
+	if code := assay.CodeOf(err); !strings.HasPrefix(string(code), "wasm-") {
+		t.Errorf("precompile: %v", err)
+	}
+	if err := x.Precompile(context.Background(), whole, assay.DefaultLimits()); err != nil {
+		t.Error(err)
+	}
+	// A job whose memory limit is below the module's minimum.
+	b := newBuilder()
+	b.m.Memories[0] = wasm.Bounds{Min: 3}
+	job := jobOf(s, b.entry(b.proc(nil)))
+	job.Limits.Memory = 2 << 16
+	if out := mustExecute(t, x, job, s); out.Result != want {
+		t.Errorf("too much memory: %+v", out.Result)
+	}
+}
+
+// TestNoResult lists what must never become a result.
+func TestNoResult(t *testing.T) {
+	x := newExecutor(t, Options{})
+	s := newShelf()
+	good := smallJob(s)
+	b := newBuilder("path_open")
+	b.data(0, []byte("x"))
+	open := code(i32(3), i32(0), i32(0), i32(1), i32(0), i64(0), i64(0), i32(0), i32(8), call2(0), op(opDrop))
+	opener := jobOf(s, b.entry(b.proc(open))).Program
+	for _, c := range []struct {
+		what   string
+		change func(*assay.Job)
+	}{
+		{"missing program", func(j *assay.Job) { j.Program = canon.Hash("nowhere") }},
+		{"missing standard input", func(j *assay.Job) { j.Stdin = canon.Hash("nowhere") }},
+		{"other runtime", func(j *assay.Job) { j.Runtime = "wasm/2" }},
+		{"limits out of range", func(j *assay.Job) { j.Limits.Memory = 1 }},
+		{"missing input", func(j *assay.Job) { j.Program, j.Input = opener, canon.Hash("nowhere") }},
+	} {
+		job := *good
+		c.change(&job)
+		if out, err := x.Execute(context.Background(), &job, s); err == nil {
+			t.Errorf("%s: %+v", c.what, out.Result)
+		}
+	}
+	// A program that was missing may be there later.
+	program := s.files[good.Program]
+	delete(s.files, good.Program)
+	job := *good
+	job.Limits.Memory = 5 << 16 // not compiled yet
+	if _, err := x.Execute(context.Background(), &job, s); err == nil {
+		t.Error("ran without its program")
+	}
+	s.file(program)
+	mustExecute(t, x, &job, s)
+}
+
+// TestNativeStack: the interpreter's own stack ends before a job's limit. That
+// is an error there and a result on the compiler.
+func TestNativeStack(t *testing.T) {
+	s := newShelf()
+	b := newBuilder()
+	job := jobOf(s, b.entry(b.proc(call2(0))))
+	job.Limits.Frames, job.Limits.Slots = assay.MaxFrames, assay.MaxSlots
+	if out, err := newExecutor(t, Options{Engine: Interpreter}).Execute(context.Background(), job, s); err == nil {
+		t.Errorf("the interpreter's own stack made a result: %+v", out.Result)
+	}
+	if out := mustExecute(t, newExecutor(t, Options{}), job, s); out.Result.Trap != TrapStackExhausted {
+		t.Errorf("%+v", out.Result)
+	}
+}
+
+// TestCancel: an endless program stops at its next host call, on the
+// interpreter at its next loop too.
+func TestCancel(t *testing.T) {
+	s := newShelf()
+	b := newBuilder("sched_yield")
+	job := jobOf(s, b.entry(b.proc(code(op(opLoop, emptyBlock), call2(0), op(opDrop, opBr, 0, opEnd)))))
+	job.Limits.Fuel = assay.MaxFuel
+	for _, e := range []Engine{Compiler, Interpreter} {
+		x := newExecutor(t, Options{Engine: e})
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+		defer cancel()
+		if out, err := x.Execute(ctx, job, s); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %+v, %v", e, out, err)
+		}
+		if _, err := x.Execute(ctx, job, s); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s, done before: %v", e, err)
+		}
+	}
+}
+
+// TestEviction runs more programs than are kept.
+func TestEviction(t *testing.T) {
+	x := newExecutor(t, Options{Programs: 2})
+	s := newShelf()
+	var wait sync.WaitGroup
+	for i := range 12 {
+		b := newBuilder("proc_exit")
+		job := jobOf(s, b.entry(b.proc(code(i32(int32(i%6)), call2(0)))))
+		wait.Go(func() {
+			out, err := x.Execute(context.Background(), job, s)
+			if err != nil || out.Result.ExitCode != uint32(i%6) {
+				t.Errorf("program %d: %+v, %v", i, out, err)
+			}
+		})
+	}
+	wait.Wait()
+	if n := len(x.programs.all); n > 12 {
+		t.Errorf("%d programs kept", n)
+	}
+	mustExecute(t, x, smallJob(s), s)
+	if n := len(x.programs.all); n != 2 {
+		t.Errorf("%d programs kept", n)
+	}
+}
+
+func TestCacheOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := newShelf()
+	job := smallJob(s)
+	first := mustExecute(t, newExecutor(t, Options{CacheDir: dir}), job, s)
+	second := mustExecute(t, newExecutor(t, Options{CacheDir: dir}), job, s)
+	if first.Result != second.Result {
+		t.Error("code from the disk computes something else")
+	}
+}
+
+// TestReferences reads references that the program moved between passive
+// segments, tables and globals, on both engines.
+func TestReferences(t *testing.T) {
+	compiled, interpreted := newExecutor(t, Options{}), newExecutor(t, Options{Engine: Interpreter})
+	roots := map[canon.Digest]byte{}
+	for target := range byte(3) {
+		b := newBuilder("sched_yield")
+		one := b.proc(nil)
+		two := b.proc(nil)
+		b.table(one, two)
+		b.m.Globals = append(b.m.Globals, wasm.Global{
+			GlobalType: wasm.GlobalType{Type: wasm.FuncRef, Mutable: true},
+			Init:       wasm.ConstExpr{Op: opRefNull, Type: wasm.FuncRef},
+		})
+		s := newShelf()
+		b.m.Elems = append(b.m.Elems, wasm.Elem{Mode: wasm.Declarative, Type: wasm.FuncRef, Init: []wasm.ElemInit{{Op: opRefFunc}}})
+		job := jobOf(s, b.entry(b.proc(code(
+			op(opRefFunc, target), op(opGlobalSet, 1),
+			i32(3), op(opGlobalGet, 1), op(opTableSet, 0),
+			i32(2), i32(0), op(opTableGet, 0), op(opTableSet, 0),
+		))))
+		r := bothEngines(t, compiled, interpreted, job, s)
+		if r.Status != assay.Exited {
+			t.Fatalf("%+v", r)
+		}
+		if other, twice := roots[r.State]; twice {
+			t.Errorf("functions %d and %d have the same state root", target, other)
+		}
+		roots[r.State] = target
+	}
+}
+
+// TestTablesAgree: the front end and the host list the same imports.
+func TestTablesAgree(t *testing.T) {
+	names := wasm.WASINames()
+	for i, f := range wasi.Functions() {
+		if names[i] != f.Name {
+			t.Fatalf("function %d is %s here and %s there", i, f.Name, names[i])
+		}
+		sig, _ := wasm.WASISignature(f.Name)
+		letters := func(types []wasm.ValType) string {
+			s := ""
+			for _, v := range types {
+				s += map[wasm.ValType]string{wasm.I32: "i", wasm.I64: "l"}[v]
+			}
+			return s
+		}
+		if letters(sig.Params) != f.Params || letters(sig.Results) != f.Results {
+			t.Errorf("%s is (%s) %s here and (%s) %s there", f.Name, f.Params, f.Results, letters(sig.Params), letters(sig.Results))
+		}
+	}
+}
+
+func TestMemoryRoot(t *testing.T) {
+	mem := make([]byte, 5*wasm.PageBytes)
+	copy(mem[2*wasm.PageBytes+1000:], "something")
+	mem[len(mem)-1] = 1
+	if memoryRoot(mem) != bytesRoot(mem) {
+		t.Error("skipping zero pages changes the root")
+	}
+	if memoryRoot(nil) != merkle.EmptyRoot() {
+		t.Error("no memory has a root of its own")
+	}
+	if memoryRoot(mem[:wasm.PageBytes]) == memoryRoot(mem[:2*wasm.PageBytes]) {
+		t.Error("the length is not in the root")
+	}
+}
+
+func TestTrapCodes(t *testing.T) {
+	listed := map[assay.Code]bool{}
+	for _, c := range Codes() {
+		listed[c.Code] = true
+		if c.Kind != assay.KindTrap || c.Text == "" || c.Hint == "" {
+			t.Errorf("%+v", c)
+		}
+	}
+	for text, trap := range engineTraps {
+		if !listed[trap] {
+			t.Errorf("%q maps to %s, which is not listed", text, trap)
+		}
+	}
+	if _, ok := engineTrap(errors.New("unreachable")); ok {
+		t.Error("an error that wraps nothing passes for a trap")
 	}
 }

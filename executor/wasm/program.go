@@ -20,8 +20,13 @@ type key struct {
 	pages   uint32
 }
 
+// MaxPages is the most memory of wasm/1. It is one page below what 32 bits
+// address: wazero's compiler keeps the length in 32 bits and would take a full
+// memory for an empty one.
+const MaxPages = wasm.MaxPages - 1
+
 func keyOf(program canon.Digest, l *assay.Limits) key {
-	return key{program, uint32(l.Memory / wasm.PageBytes)}
+	return key{program, uint32(min(l.Memory/wasm.PageBytes, MaxPages))}
 }
 
 // program is a compiled program, or the reason why it is none.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -27,12 +25,8 @@ type run struct {
 	mod     api.Module
 	refs    map[uint64]uint32 // the engine's references to functions
 
-	// mu guards fuel between the host functions and the watcher. Compiled code
-	// takes no lock; an aligned word cannot tear.
-	mu      sync.Mutex
-	fuel    api.MutableGlobal
-	done    bool
-	drained bool
+	fuel api.MutableGlobal
+	ctx  context.Context // of this run; host calls look at it
 }
 
 // runKey finds the run in the context of a host call.
@@ -92,8 +86,7 @@ func (r *run) execute(ctx context.Context) (end, error) {
 		return r.trapped(TrapOutOfFuel, "the initial memory and tables cost more than the limit"), nil
 	}
 	call := context.WithValue(ctx, runKey{}, r)
-	stop := context.AfterFunc(ctx, r.watch)
-	defer stop()
+	r.ctx = ctx
 	var err error
 	if r.program.info.HasStart {
 		_, err = r.mod.ExportedFunction(wasm.StartExport).Call(call)
@@ -101,42 +94,13 @@ func (r *run) execute(ctx context.Context) (end, error) {
 	if err == nil {
 		_, err = r.mod.ExportedFunction(wasm.EntryExport).Call(call)
 	}
-	r.mu.Lock()
-	r.done = true
-	drained := r.drained
-	r.mu.Unlock()
-	if drained || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return end{}, fmt.Errorf("program %s: stopped: %w", r.program.key.program, context.Cause(ctx))
 	}
 	if err == nil {
 		return end{status: assay.Exited}, nil
 	}
 	return r.endOf(err)
-}
-
-// watchInterval is how often a cancelled run is told to stop.
-const watchInterval = time.Millisecond
-
-// noFuel is an int64 far below zero, and far from wrapping.
-const noFuel = 1<<64 - 1<<62
-
-// watch stops a run whose context is done by taking its fuel away. It goes on
-// until the run notices: compiled code may be about to write back a value that
-// it read before. A loop that calls nothing keeps fuel in a register and runs
-// to its own end; its job's fuel limit bounds that.
-func (r *run) watch() {
-	tick := time.NewTicker(watchInterval)
-	defer tick.Stop()
-	for range tick.C {
-		r.mu.Lock()
-		if r.done {
-			r.mu.Unlock()
-			return
-		}
-		r.drained = true
-		r.fuel.Set(noFuel)
-		r.mu.Unlock()
-	}
 }
 
 // hostFunction returns the code behind one import of every instance.
@@ -157,13 +121,16 @@ type halt struct{ stop wasi.Stop }
 // Error implements error.
 func (h *halt) Error() string { return "stopped by the host" }
 
+// call carries out one host call. Here alone can a run of compiled code be
+// stopped: wazero never leaves native code by itself (its RATIONALE.md, "Why
+// context cancellation is handled in Go code"), and asking it to look at every
+// loop costs more than the loops. Between two host calls a run goes on until
+// its fuel ends.
 func (r *run) call(fn wasi.Func, args []uint64) wasi.Errno {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	left := int64(r.fuel.Get())
-	if left < 0 { // only a watcher can have done that
-		panic(&halt{wasi.Stop{Kind: wasi.StopOutOfFuel}})
+	if err := r.ctx.Err(); err != nil {
+		panic(&halt{wasi.Stop{Kind: wasi.StopFailed, Err: err}})
 	}
+	left := int64(r.fuel.Get()) // not negative: the rewriting looks before each call
 	errno, cost, stop := r.host.Call(fn, r.view(), args, uint64(left))
 	if stop.Kind != wasi.StopOutOfFuel {
 		r.fuel.Set(uint64(left) - cost)
@@ -197,6 +164,9 @@ func (r *run) endOf(err error) (end, error) {
 		case wasi.StopFailed:
 			return end{}, fmt.Errorf("program %s: %w", r.program.key.program, h.stop.Err)
 		}
+	}
+	if isHostStack(err) {
+		return end{}, fmt.Errorf("program %s: %w", r.program.key.program, ErrHostStack)
 	}
 	trap, ok := engineTrap(err)
 	if !ok {

@@ -52,6 +52,19 @@ var engineTraps = map[string]assay.Code{
 	"indirect call type mismatch":   TrapIndirectCallType,
 }
 
+// ErrHostStack says that the engine's own stack was too small for a program that
+// the rules admit. It says nothing about the program: the interpreter's holds
+// about 2,000 frames. Determinism checks call such a job not comparable.
+var ErrHostStack = errors.New("the engine's own stack is too small")
+
+// hostStack is what wazero says then.
+const hostStack = "stack overflow"
+
+func isHostStack(err error) bool {
+	cause := errors.Unwrap(err)
+	return cause != nil && cause.Error() == hostStack
+}
+
 // engineTrap finds the trap in an error of wazero: it wraps its own error value
 // exactly once.
 func engineTrap(err error) (assay.Code, bool) {

@@ -51,9 +51,10 @@ func Decode(b []byte, l Limits) (*Module, error) {
 
 type decoder struct {
 	reader
-	m      *Module
-	bodies int    // function bodies begun
-	open   []byte // constructs around the instruction being scanned
+	m        *Module
+	bodies   int    // function bodies begun
+	elements uint32 // elements in the segments so far
+	open     []byte // constructs around the instruction being scanned
 }
 
 func (d *decoder) header() {
@@ -353,13 +354,15 @@ func (d *decoder) elem() Elem {
 			d.fail(CodeBadFlags, "element kind %d", kind)
 		}
 	}
+	room := d.m.limits.Elements - d.elements
 	if byExpr {
-		e.Init = vector(d, d.m.limits.Elements, "elements", d.elemExpr)
+		e.Init = vector(d, room, "elements", d.elemExpr)
 	} else {
-		e.Init = vector(d, d.m.limits.Elements, "elements", func() ElemInit {
+		e.Init = vector(d, room, "elements", func() ElemInit {
 			return ElemInit{Op: opRefFunc, Index: d.u32()}
 		})
 	}
+	d.elements += uint32(len(e.Init))
 	return e
 }
 

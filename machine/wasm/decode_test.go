@@ -216,6 +216,54 @@ func TestManySegments(t *testing.T) {
 	}
 }
 
+// TestTotals: what is small for each function or segment and large together
+// is refused.
+func TestTotals(t *testing.T) {
+	l := DefaultLimits()
+	refused := func(name string, b *builder, l Limits) {
+		t.Helper()
+		m, err := Decode(b.bytes(), l)
+		if err == nil {
+			err = Validate(m)
+		}
+		var e *Error
+		if !errors.As(err, &e) || e.Code != CodeAboveLimit || !strings.HasPrefix(e.Detail, name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	b := newModule()
+	for range 400 {
+		b.fn("", ":", "", opNop)
+		b.m.Codes[len(b.m.Codes)-1].Locals = []LocalRun{{Count: 50_000, Type: I64}}
+	}
+	refused("total locals", b, l)
+
+	wide := newModule().fn("", strings.Repeat("l", 1000)+":", "").fn("", ":", "", opUnreachable)
+	wide.m.Codes[1].Expr = append(bytes.Repeat([]byte{opUnreachable, opCall, 0}, 300_000), opEnd)
+	refused("type steps", wide, l)
+
+	e := newModule().table(1, 0).fn("", ":", "")
+	for range 3 {
+		e.m.Elems = append(e.m.Elems, Elem{Mode: Passive, Type: FuncRef, Init: make([]ElemInit, 400_000)})
+		for i := range e.m.Elems[0].Init {
+			e.m.Elems[len(e.m.Elems)-1].Init[i].Op = opRefFunc
+		}
+	}
+	refused("elements", e, l)
+
+	var c emitter
+	for i := range 3000 {
+		c.idx(opLocalGet, uint32(i))
+		c.idx(opLocalSet, uint32(i))
+		c.op(opBlock, emptyBlock, opEnd)
+	}
+	refused("locals times constructs", newModule().fn("", ":", strings.Repeat("l", 3000), c.b...), l)
+
+	if err := profileOf(t, newModule().table(MaxTableElems, 0).table(1, 0).fn(EntryExport, ":", ""), 1); codeOf(err) != CodeTableAboveLimit {
+		t.Error(err)
+	}
+}
+
 // TestLEB: the signed reader agrees with the writer and refuses what does not
 // fit.
 func TestLEB(t *testing.T) {

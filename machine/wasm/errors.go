@@ -104,7 +104,7 @@ func Codes() []CodeInfo {
 		{CodeImportSignature, "an import has another type than preview-1 gives it", "Compile for preview-1 with a current wasi-libc; the detail names the import."},
 		{CodeNoStart, "the module exports no function _start without parameters and results", "Build a command, not a library or reactor."},
 		{CodeMemoryAboveLimit, "the memory's minimum is above the job's limit", "Raise the job's memory limit, or build with a smaller initial memory."},
-		{CodeTableAboveLimit, "a table's minimum is above the limit", smaller},
+		{CodeTableAboveLimit, "the tables' minimums together are above the limit", smaller},
 		{CodeSegmentOutside, "an active segment does not fit", toolbug},
 		{CodeNotValidated, "Instrument was called before Validate accepted the module", "Call Decode, Validate, CheckProfile, Instrument in this order."},
 		{CodeBadOptions, "an option of Instrument is out of range", "The detail names the option."},

@@ -1,8 +1,11 @@
 package wasm
 
 import (
+	"context"
 	"strings"
 	"testing"
+
+	"github.com/tetratelabs/wazero/api"
 )
 
 // counted is a loop that runs n times: cost of the entry block 1 + 2, of each
@@ -142,6 +145,37 @@ func TestFuelOfKernels(t *testing.T) {
 		again := execute(t, kernel(t, k.name), Options{MemoryPages: 4096, Fuel: got.fuel / 2}, "run", k.small)
 		if again.trap != TrapOutOfFuel || again.fuel != got.fuel/2 {
 			t.Errorf("%q with half its fuel: trap %d, fuel %d", k.name, again.trap, again.fuel)
+		}
+	}
+}
+
+// TestHostCharges: what a host function takes through FuelExport is seen by
+// the code behind the call, also in functions that keep fuel in a local.
+func TestHostCharges(t *testing.T) {
+	b := newModule().host("sched_yield").fn("f", ":", "i", code(counted(10), opCall, 0, opDrop, counted(10))...).bytes()
+	for _, charge := range []int64{0, 1000} {
+		in := rewritten(t, b, Options{Fuel: 500, KeepExports: true})
+		rt := compiler(t)
+		yield := func(_ context.Context, m api.Module) uint32 {
+			fuel := m.ExportedGlobal(FuelExport).(api.MutableGlobal)
+			fuel.Set(fuel.Get() - uint64(charge))
+			return 0
+		}
+		if _, err := rt.NewHostModuleBuilder(WASIModule).NewFunctionBuilder().WithFunc(yield).Export("sched_yield").Instantiate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		mod, err := rt.InstantiateWithConfig(t.Context(), in.Wasm, moduleConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = mod.ExportedFunction("f").Call(t.Context())
+		trap := TrapCode(globalOf(mod, TrapExport))
+		left := int64(globalOf(mod, FuelExport))
+		if charge == 0 && (err != nil || left != 500-2-50-2-2-50) {
+			t.Errorf("%v, left %d", err, left)
+		}
+		if charge == 1000 && trap != TrapOutOfFuel {
+			t.Errorf("%v, trap %d, left %d", err, trap, left)
 		}
 	}
 }

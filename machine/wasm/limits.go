@@ -12,7 +12,7 @@ type Limits struct {
 	Globals         uint32
 	Exports         uint32
 	ElementSegments uint32
-	Elements        uint32 // per segment
+	Elements        uint32 // in all segments together
 	DataSegments    uint32
 	CustomSections  uint32
 	NameBytes       uint32 // of an import or export
@@ -20,6 +20,7 @@ type Limits struct {
 	Results         uint32 // of a function type
 	BodyBytes       uint32 // of one function
 	Locals          uint32 // of one function, parameters included
+	TotalLocals     uint32 // of all functions together
 	Nesting         uint32 // constructs around an instruction
 	BranchTargets   uint32 // of one br_table
 
@@ -27,6 +28,9 @@ type Limits struct {
 	// written and read, times its blocks, loops and ifs: an optimising engine
 	// may need memory for each pair.
 	LocalsTimesConstructs uint32
+	// TypeSteps bounds the operands that calls and labels take and give, added
+	// up over the module: one byte of code may name a type of a thousand.
+	TypeSteps uint32
 }
 
 // DefaultLimits are the limits of the profile wasm/1. They follow the limits
@@ -38,7 +42,7 @@ func DefaultLimits() Limits {
 		Types:           100_000,
 		Imports:         10_000,
 		Functions:       200_000,
-		Tables:          100,
+		Tables:          16,
 		Globals:         10_000,
 		Exports:         100_000,
 		ElementSegments: 100_000,
@@ -50,10 +54,12 @@ func DefaultLimits() Limits {
 		Results:         1_000,
 		BodyBytes:       7_654_321,
 		Locals:          50_000,
+		TotalLocals:     1 << 24,
 		Nesting:         5_000,
 		BranchTargets:   65_520,
 
-		LocalsTimesConstructs: 1 << 24,
+		LocalsTimesConstructs: 1 << 22,
+		TypeSteps:             1 << 28,
 	}
 }
 
@@ -63,8 +69,8 @@ const (
 	PageBytes = 65536
 	// MaxPages is the largest memory of 32-bit WebAssembly.
 	MaxPages = 65536
-	// MaxTableElems is the most elements that a table may declare or grow to.
-	// A larger declared maximum is lowered to it.
+	// MaxTableElems is the most elements that a table may grow to, and that all
+	// tables may declare together. A larger declared maximum is lowered to it.
 	MaxTableElems = 1 << 20
 	// MaxFuel is the largest fuel limit: far enough from the end of int64 that
 	// no charge between two checks can wrap.

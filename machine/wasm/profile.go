@@ -11,8 +11,8 @@ const WASIModule = "wasi_snapshot_preview1"
 //   - imports that are not preview-1 functions with their preview-1 types (the
 //     same function may be imported more than once),
 //   - a module without an export _start of type () -> (),
-//   - a memory whose minimum is above memoryPages, a table whose minimum is
-//     above MaxTableElems,
+//   - a memory whose minimum is above memoryPages, tables whose minimums
+//     together are above MaxTableElems,
 //   - active segments that do not fit the declared minimum of their memory or
 //     table: instantiation could not succeed.
 func CheckProfile(m *Module, memoryPages uint32) error {
@@ -32,10 +32,12 @@ func CheckProfile(m *Module, memoryPages uint32) error {
 			return refuse(CodeMemoryAboveLimit, 0, "%d pages, limit %d", b.Min, memoryPages)
 		}
 	}
-	for i, t := range m.Tables {
-		if t.Min > MaxTableElems {
-			return refuse(CodeTableAboveLimit, 0, "table %d: %d elements, limit %d", i, t.Min, MaxTableElems)
-		}
+	elems := uint64(0)
+	for _, t := range m.Tables {
+		elems += uint64(t.Min)
+	}
+	if elems > MaxTableElems {
+		return refuse(CodeTableAboveLimit, 0, "%d elements in tables, limit %d", elems, MaxTableElems)
 	}
 	return checkSegments(m)
 }

@@ -22,31 +22,32 @@ type rewriter struct {
 	deep uint32
 	trap uint32
 
-	entryTrap uint32   // helper that names the trap of a refused entry
-	wrapper   []uint32 // import → wrapper; 0 while there is none
-	newBlock  func(results []ValType) uint32
+	entryTrap uint32                       // helper that names the trap of a refused entry
+	wrapper   []uint32                     // import → wrapper; 0 while there is none
+	blockType func(function uint32) uint32 // type () -> results of a function type
 	memoryMax uint32
 	tableMax  []uint32
 	refs      uint32 // table of all functions
 
 	// State of the body being rewritten.
-	e        emitter
-	fw       fuelWalk
-	nw       nanWalk
-	types    []ValType // of locals
-	extra    []LocalRun
-	copied   int
-	src      []byte
-	nested   int
-	wrapped  bool
-	cached   bool   // fuel left is kept in a local beside the global
-	lFuel    uint32 // i64
-	lDepth   uint32 // i64
-	lBulk    uint32 // i32
-	lF32     uint32
-	lF64     uint32
-	floats   bool
-	bodyType FuncType
+	e         emitter
+	fw        fuelWalk
+	nw        nanWalk
+	types     []ValType // of locals
+	extra     []LocalRun
+	copied    int
+	src       []byte
+	nested    int
+	wrapped   bool
+	cached    bool   // fuel left is kept in a local beside the global
+	lFuel     uint32 // i64
+	lDepth    uint32 // i64
+	lBulk     uint32 // i32
+	lF32      uint32
+	lF64      uint32
+	floats    bool
+	bodyType  FuncType
+	typeIndex uint32
 
 	// freeLoops tells of each open construct: loop without a call so far,
 	// other construct, construct with a call.
@@ -65,7 +66,8 @@ type survey struct {
 // body returns the rewritten function.
 func (w *rewriter) body(i int) Body {
 	b := &w.m.Codes[i]
-	w.bodyType = w.m.Types[w.m.Funcs[i]]
+	w.typeIndex = w.m.Funcs[i]
+	w.bodyType = w.m.Types[w.typeIndex]
 	w.src = b.Expr
 	w.types = append(w.types[:0], w.bodyType.Params...)
 	for _, run := range b.Locals {
@@ -215,21 +217,22 @@ func (w *rewriter) entry(slots uint64, s survey) {
 	if w.wrapped {
 		e.idx(opLocalGet, w.lDepth)
 		e.idx(opGlobalSet, w.deep)
-		w.block(w.bodyType.Results)
+		w.block()
 	}
 }
 
 // block opens the block around the body, whose label takes the place of the
 // function's: branches keep their depth.
-func (w *rewriter) block(results []ValType) {
+func (w *rewriter) block() {
 	w.e.op(opBlock)
+	results := w.bodyType.Results
 	switch len(results) {
 	case 0:
 		w.e.op(emptyBlock)
 	case 1:
 		w.e.op(byte(results[0]))
 	default:
-		w.e.b = appendS64(w.e.b, int64(w.newBlock(results)))
+		w.e.b = appendS64(w.e.b, int64(w.blockType(w.typeIndex)))
 	}
 }
 

@@ -104,6 +104,8 @@ type assembler struct {
 	res Instrumented
 	rw  rewriter
 
+	blocks []uint32 // for each type, the index of its block type plus one, or 0
+
 	mutable   bool // some instruction writes a table
 	makesRefs bool // there is a ref.func
 }
@@ -223,6 +225,15 @@ func (a *assembler) typeIndex(t FuncType) uint32 {
 	return uint32(len(a.out.Types) - 1)
 }
 
+// blockType returns the type of the block around a body. It is remembered:
+// looking through all types for every function would be quadratic.
+func (a *assembler) blockType(function uint32) uint32 {
+	if a.blocks[function] == 0 {
+		a.blocks[function] = a.typeIndex(FuncType{Results: a.in.Types[function].Results}) + 1
+	}
+	return a.blocks[function] - 1
+}
+
 // function appends a helper and returns its index. Its body follows later, in
 // the same order.
 func (a *assembler) function(t uint32) uint32 {
@@ -242,7 +253,8 @@ func (a *assembler) wrappers() {
 		}
 	}
 	a.rw.entryTrap = a.function(a.typeIndex(FuncType{Params: []ValType{I64}}))
-	a.rw.newBlock = func(results []ValType) uint32 { return a.typeIndex(FuncType{Results: results}) }
+	a.blocks = make([]uint32, len(a.in.Types))
+	a.rw.blockType = a.blockType
 }
 
 func (a *assembler) bodies() {

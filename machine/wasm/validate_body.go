@@ -50,6 +50,10 @@ func (v *validator) body(i int) *Error {
 	if n := uint64(len(t.Params)) + uint64(b.locals); n > uint64(m.limits.Locals) {
 		return refuse(CodeAboveLimit, b.Offset, "locals: %d, limit %d", n, m.limits.Locals)
 	}
+	v.total += uint64(len(t.Params)) + uint64(b.locals)
+	if v.total > uint64(m.limits.TotalLocals) {
+		return refuse(CodeAboveLimit, b.Offset, "total locals: limit %d", m.limits.TotalLocals)
+	}
 	v.locals = append(v.locals[:0], t.Params...)
 	for _, run := range b.Locals {
 		for range run.Count {
@@ -95,6 +99,7 @@ func (v *validator) push(t ValType) {
 }
 
 func (v *validator) pushAll(ts []ValType) {
+	v.steps += uint64(len(ts))
 	for _, t := range ts {
 		v.push(t)
 	}
@@ -122,6 +127,10 @@ func (v *validator) popType(want ValType) ValType {
 }
 
 func (v *validator) popAll(ts []ValType) {
+	if v.steps += uint64(len(ts)); v.steps > uint64(v.m.limits.TypeSteps) {
+		v.fail(CodeAboveLimit, "type steps: limit %d", v.m.limits.TypeSteps)
+		return
+	}
 	for i := len(ts) - 1; i >= 0; i-- {
 		v.popType(ts[i])
 	}
@@ -450,6 +459,10 @@ func (v *validator) brTable() {
 		}
 		if arity == 0 {
 			continue
+		}
+		if v.steps += uint64(arity); v.steps > uint64(v.m.limits.TypeSteps) {
+			v.fail(CodeAboveLimit, "type steps: limit %d", v.m.limits.TypeSteps)
+			return
 		}
 		// Operands of unreachable code keep their unknown type for the next
 		// target, so they are pushed back as they were popped.

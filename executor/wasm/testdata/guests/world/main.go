@@ -25,15 +25,14 @@ func main() {
 	var b [8]byte
 	_, err = crand.Read(b[:])
 	check(err)
-	fmt.Printf("random %x %d\n", b, rand.Uint64())
+	fmt.Fprintf(os.Stderr, "random %x %d\n", b, rand.Uint64())
 	m := map[int]int{}
 	for i := range 20 {
 		m[i] = i
 	}
 	for k := range m {
-		fmt.Print(k, " ")
+		fmt.Fprint(os.Stderr, k, " ")
 	}
-	fmt.Println()
 	fmt.Fprintln(os.Stderr, "done")
 	os.Exit(3)
 }

@@ -1,0 +1,57 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/board"
+)
+
+// heckle sends a message about a case that its sender has no say in, or none
+// any more: moves for other seats, repetitions of what is on the board, claims
+// of validators that are none. The ledger has to refuse every one of them; the
+// checkers see whether one of them moved anything.
+func (w *World) heckle(c *board.Case) {
+	from := w.Machines[w.rng.IntN(len(w.Machines))]
+	m := w.nonsense(c, from)
+	if m == nil {
+		return
+	}
+	key := from.private
+	if _, ok := m.(*assay.Submit); ok {
+		key = w.Clients[0].private
+	}
+	tx := w.sign(key, m)
+	w.after(w.delay(), func() { w.Chain.receive(tx) })
+}
+
+func (w *World) nonsense(c *board.Case, from *Machine) assay.Message {
+	others := slices.DeleteFunc(slices.Clone(c.Seats), func(s board.Seat) bool { return s.Provider == from.key })
+	if len(others) == 0 {
+		return &assay.Attest{Job: c.ID} // as no validator
+	}
+	s := others[w.rng.IntN(len(others))]
+	var random assay.Digest
+	for i := range random {
+		random[i] = byte(w.rng.Uint32())
+	}
+	switch w.rng.IntN(9) {
+	case 0:
+		return &assay.Commit{Job: c.ID, Seat: s.Number, Commit: random}
+	case 1:
+		return &assay.Tag{Job: c.ID, Seat: s.Number, Tag: random}
+	case 2:
+		return &assay.Open{Job: c.ID, Seat: s.Number, Salt: random, Result: w.right(&c.Job).Result}
+	case 3:
+		return &assay.Commit{Job: c.ID, Seat: 999, Commit: random}
+	case 4:
+		return &assay.Answer{Job: c.ID}
+	case 5:
+		return &assay.PostEvidence{Job: c.ID, Check: "quorum(3)", Body: random[:]}
+	case 6:
+		return &assay.Submit{Job: c.Job, Bytes: 1 << 39} // somebody else's job, again
+	case 7:
+		return &assay.Tick{}
+	}
+	return &assay.Attest{Job: c.ID, Output: w.right(&c.Job).Result.Output}
+}
