@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -253,5 +254,30 @@ func TestJoins(t *testing.T) {
 		if got := m.Codes[0].joins; got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
+	}
+}
+
+// TestCompileBomb refuses what costs a compiler far more than its bytes: a
+// local for each of many nested loops, every one carried around each of them.
+func TestCompileBomb(t *testing.T) {
+	const locals, loops = 127, 140 // 17,780 joins in 2 KB; wazero took 14 s for 90,000
+	var body []byte
+	for range loops {
+		body = append(body, opLoop, emptyBlock)
+	}
+	for local := 1; local <= locals; local++ {
+		body = append(body, code(opLocalGet, local, i32c(1), 0x6a, opLocalSet, local)...)
+	}
+	for range loops {
+		body = append(body, code(opLocalGet, 0, opBrIf, 0, opEnd)...)
+	}
+	body = append(body, code(opLocalGet, 1)...)
+	m, err := Decode(newModule().fn("f", "i:i", strings.Repeat("i", locals), body...).bytes(), DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refusal *Error
+	if err := Validate(m); !errors.As(err, &refusal) || refusal.Code != CodeAboveLimit {
+		t.Fatalf("got %v, want %s", err, CodeAboveLimit)
 	}
 }

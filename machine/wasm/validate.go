@@ -33,8 +33,10 @@ type validator struct {
 	bodyErr  *Error
 	numFuncs uint32
 	joins    joinWalk
-	total    uint64 // locals so far
-	steps    uint64 // operands of calls and labels so far
+
+	total      uint64 // locals so far
+	totalJoins uint64 // values needed at labels so far
+	steps      uint64 // operands of calls and labels so far
 }
 
 func (v *validator) module() error {

@@ -80,6 +80,12 @@ func (v *validator) body(i int) *Error {
 	if !ok {
 		return refuse(CodeAboveLimit, b.Offset, "locals times constructs: limit %d", m.limits.LocalsTimesConstructs)
 	}
+	if joins > m.limits.Joins {
+		return refuse(CodeAboveLimit, b.Offset, "values needed at labels: %d, limit %d", joins, m.limits.Joins)
+	}
+	if v.totalJoins += uint64(joins); v.totalJoins > uint64(m.limits.TotalJoins) {
+		return refuse(CodeAboveLimit, b.Offset, "values needed at labels of all functions: limit %d", m.limits.TotalJoins)
+	}
 	b.joins = joins
 	return nil
 }
