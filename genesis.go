@@ -69,6 +69,10 @@ type Params struct {
 	TagClock       Millis
 	OpenClock      Millis
 	AvailableClock Millis
+	// ClockStep is the most that the clock gains in one block, at most
+	// MaxClockStep and well below the shortest clock: otherwise one block after
+	// a pause (a laptop that slept) closes a window that nobody could use.
+	ClockStep Millis
 
 	// Stakes and bonds.
 	StakeTimes  uint32 // stake locked per assignment, in multiples of the job's MaxPrice
@@ -125,7 +129,7 @@ func DefaultParams() Params {
 	return Params{
 		FeePerByte: 1, FeePerGas: 1, ProtocolFee: 50_000, FeeMin: 10,
 		FetchRate: 1 << 20, FuelRate: 100_000_000, Slack: 30_000,
-		TagClock: 30_000, OpenClock: 30_000, AvailableClock: 60_000,
+		TagClock: 30_000, OpenClock: 30_000, AvailableClock: 60_000, ClockStep: MaxClockStep,
 		StakeTimes: 10, Bond: Whole, Unavailable: 500_000, MinStake: 1_000_000,
 		Liability:  0,
 		MaxTxBytes: 1 << 20, BlockGas: 50_000_000, MaxDue: 1000, TxWindow: 1000,
@@ -137,7 +141,7 @@ func DefaultParams() Params {
 func LocalParams() Params {
 	p := DefaultParams()
 	p.FetchRate, p.FuelRate, p.Slack = 64<<20, 1_000_000_000, 3_000
-	p.TagClock, p.OpenClock, p.AvailableClock = 3_000, 3_000, 3_000
+	p.TagClock, p.OpenClock, p.AvailableClock, p.ClockStep = 3_000, 3_000, 3_000, 1_000
 	p.FaucetLimit = 1_000_000_000_000
 	return p
 }
@@ -189,6 +193,8 @@ func (p *Params) Validate() error {
 		return Refuse(CodeGenesis, "shares must not exceed %d", Whole)
 	case p.Slack < 0 || p.TagClock <= 0 || p.OpenClock <= 0 || p.AvailableClock <= 0 || p.Liability < 0:
 		return Refuse(CodeGenesis, "clocks must be positive")
+	case p.ClockStep <= 0 || p.ClockStep > MaxClockStep:
+		return Refuse(CodeGenesis, "clock step of %d ms; the range is 1 to %d", p.ClockStep, MaxClockStep)
 	case p.MaxTxBytes < 1024 || p.MaxTxBytes > 8<<20 || p.BlockGas == 0 || p.MaxDue == 0 || p.TxWindow == 0:
 		return Refuse(CodeGenesis, "limits out of range")
 	}

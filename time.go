@@ -13,7 +13,8 @@ type Clock int64
 // Millis is a span of Time or Clock, in milliseconds.
 type Millis int64
 
-// MaxClockStep is the most that the clock gains in one block.
+// MaxClockStep is the most that the clock gains in one block, on any network.
+// See Params.ClockStep.
 const MaxClockStep Millis = 5000
 
 // Add returns the moment d later.

@@ -90,15 +90,15 @@ func (l *Ledger) Apply(b assay.Block) (Outcome, error) {
 }
 
 // begin checks the block's place and moves time and clock. The clock gains at
-// most five seconds a block, so that a chain that slept or halted has closed no
-// window on anyone.
+// most Params.ClockStep a block, so that a chain that slept or halted has closed
+// no window on anyone.
 func (l *Ledger) begin(b assay.Block) (*block, error) {
 	last := l.meta.Moment
 	if b.Height <= last.Height || b.Time < last.Time {
 		return nil, fmt.Errorf("ledger: block %d at %s does not follow block %d at %s", b.Height, b.Time, last.Height, last.Time)
 	}
 	owed := l.Owes(b.Time)
-	gained := min(assay.Millis(b.Time-last.Time), assay.MaxClockStep)
+	gained := min(assay.Millis(b.Time-last.Time), l.genesis.Params.ClockStep)
 	w := &block{
 		l: l, params: &l.genesis.Params, meta: l.meta, beacon: b.Beacon,
 		writes:  map[string][]byte{},

@@ -27,7 +27,7 @@ func (o Owed) Any() bool { return o.Beacon || o.Due || o.Clock }
 // Owes returns what the ledger owes if the next block is made at now.
 func (l *Ledger) Owes(now assay.Time) Owed {
 	last := l.meta.Moment
-	clock := last.Clock.Add(min(max(0, assay.Millis(now-last.Time)), assay.MaxClockStep))
+	clock := last.Clock.Add(min(max(0, assay.Millis(now-last.Time)), l.genesis.Params.ClockStep))
 	first := func(table byte) (uint64, bool) {
 		value, found := uint64(0), false
 		l.store.Ascend([]byte{table}, []byte{table + 1}, func(k, _ []byte) bool {

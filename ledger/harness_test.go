@@ -34,11 +34,16 @@ type world struct {
 
 const genesisTime assay.Time = 1_000_000
 
-// testParams are small round numbers.
+// testLimits are fixed, so that no default of a command line moves a script.
+var testLimits = assay.Limits{Fuel: 10_000_000_000, Memory: 256 << 20, Frames: 4096, Slots: 1 << 18, Output: 64 << 20, Files: 256}
+
+// testParams are small round numbers, with clocks long enough for the full step
+// of five seconds a block.
 func testParams() assay.Params {
 	p := assay.LocalParams()
 	p.FeePerByte, p.FeePerGas, p.FeeMin = 1, 1, 10
 	p.MinStake = 1000
+	p.TagClock, p.OpenClock, p.AvailableClock, p.ClockStep = 15_000, 15_000, 15_000, assay.MaxClockStep
 	return p
 }
 
@@ -180,7 +185,7 @@ func (w *world) listProviders(t testing.TB, n int, price, stake assay.Amount, ca
 func (w *world) job(name, requester, policy string, price assay.Amount, deadline assay.Millis) *assay.Submit {
 	j := assay.Job{
 		Version: 1, Runtime: assay.RuntimeWasm, Program: assay.Digest{1}, Args: []string{name},
-		Limits: assay.DefaultLimits(), Policy: policy, MaxPrice: price, Deadline: w.now.Add(deadline), Requester: w.key(requester),
+		Limits: testLimits, Policy: policy, MaxPrice: price, Deadline: w.now.Add(deadline), Requester: w.key(requester),
 	}
 	w.remember(name, j)
 	return &assay.Submit{Job: j}

@@ -82,7 +82,12 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	case "case":
 		return s.caseOf(d.CmdArgs[0].Key)
 	case "provider":
-		return s.provider(d.CmdArgs[0].Key)
+		name := d.CmdArgs[0].Key
+		if n, ok := strings.CutPrefix(name, "seat"); ok {
+			c, _ := s.w.ledger.Case(jobID(s.w, d.CmdArgs[1].Key))
+			name = s.w.name(c.Seats[atoi(t, n)].Provider)
+		}
+		return s.provider(name)
 	case "owes":
 		var dt int64
 		d.ScanArgs(t, "dt", &dt)
@@ -190,6 +195,11 @@ func (s *script) txs(t *testing.T, line string) [][]byte {
 			}
 		}
 		return list
+	}
+	if n, ok := strings.CutPrefix(signer, "seat"); ok { // whoever was drawn there
+		_, args := fields(rest)
+		c, _ := s.w.ledger.Case(jobID(s.w, args["job"]))
+		signer = s.w.name(c.Seats[atoi(t, n)].Provider)
 	}
 	expiry, nonce, count := s.w.height+50, uint64(0), 1
 	var messages []assay.Message

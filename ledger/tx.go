@@ -176,7 +176,7 @@ func (l *Ledger) checkFee(t *assay.Tx, size int, gas uint64) error {
 		}
 		// Whether it is due depends on the block's time, so it is let in for as
 		// long as it could be.
-		if !l.Owes(l.meta.Moment.Time.Add(assay.MaxClockStep)).Any() {
+		if !l.Owes(l.meta.Moment.Time.Add(l.genesis.Params.ClockStep)).Any() {
 			return assay.Refuse(CodeTickUndue, "nothing is owed")
 		}
 		return nil

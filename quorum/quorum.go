@@ -129,14 +129,25 @@ func (q check) level(tags []assay.Digest) int {
 // The pool is every replica that tagged before anything was open, whatever
 // became of it later. It is fixed once openings begin, so a candidate that was
 // supported stays so; and a rival cannot shrink it by leaving.
+//
+// Whether a sibling enlarged it is replayed seat by seat: a seat is this check's
+// own while fewer live replicas stood before it than the check then asked for.
+// One that tagged and left is in the pool and not live, so its replacement is
+// not mistaken for a sibling's.
 func (q check) need(executions []assay.Execution) int {
-	var pool []assay.Digest
+	var pool, live []assay.Digest
+	own := true
 	for _, x := range executions {
-		if x.Blind && !x.Tag.IsZero() {
-			pool = append(pool, x.Tag)
+		if !x.Blind || x.Tag.IsZero() {
+			continue
+		}
+		own = own && len(live) < q.level(live)
+		pool = append(pool, x.Tag)
+		if !x.State.Failed() || x.State == assay.Unavailable {
+			live = append(live, x.Tag)
 		}
 	}
-	if len(pool) <= q.level(pool) {
+	if own {
 		return q.k
 	}
 	return max(q.k, len(pool)/2+1)

@@ -141,8 +141,18 @@ var theirWord = regexp.MustCompile(strings.Join([]string{
 	`^\.Attests `,                 // who attested; two thirds of the power must be among them
 	`^\.Challenge added`,          // one that still waited for its beacon
 	`^\.Checks\[0\]\.State `,      // what a check absorbed, of a check that absorbs nothing
-	`^\.Seats\[3\]\.Commit `,      // in "dissent": a commitment that was never tagged
 }, "|"))
+
+// neverTagged reports whether a change is to a commitment behind which nothing
+// was ever shown: there is nothing to hold it to.
+func neverTagged(c *board.Case, what string) bool {
+	for i := range c.Seats {
+		if c.Seats[i].Tag.IsZero() && strings.HasPrefix(what, fmt.Sprintf(".Seats[%d].Commit ", i)) {
+			return true
+		}
+	}
+	return false
+}
 
 // TestValidatorsCannotLieAbout alters every field of case and record and has
 // the validators put the altered record into a state of theirs and sign for it.
@@ -180,7 +190,7 @@ func TestValidatorsCannotLieAbout(t *testing.T) {
 				return
 			}
 			passed[what] = true
-			if !theirWord.MatchString(what) {
+			if !theirWord.MatchString(what) && !neverTagged(c, what) {
 				t.Errorf("%s: %s passes on the validators' word: %s", name, what, say(r))
 			}
 		})

@@ -77,8 +77,10 @@ func (m *Machine) crash() {
 		m.results = map[assay.JobID]*executor.Outcome{}
 	}
 	// A few seconds are less than the clocks of a wide network, so a provider
-	// that loses anything by them has a bug. On a local one they are fatal.
-	if m.w.Setup.Clocks < 30_000 {
+	// that loses anything by them has a bug. On a local one they are fatal, and
+	// so they are where other misfortunes have used up the rest of the clock.
+	f := &m.w.Setup.Faults
+	if m.w.Setup.Clocks < 30_000 || f.LateTicks || f.Flaky && f.Drop > 0 {
 		m.disturbed = true
 	}
 	m.w.trace("%s crashes", m.name)
@@ -127,7 +129,7 @@ func (m *Machine) carry(effects []provider.Effect) {
 		case provider.Send:
 			tx := m.w.sign(m.private, e.Messages...)
 			m.w.trace("%s sends %s", m.name, e.Messages[0].Kind())
-			m.link.send(func() { m.w.Chain.receive(tx) })
+			m.link.send(out, func() { m.w.Chain.receive(tx) })
 		case provider.Publish:
 			m.public[e.Root] = true
 		case provider.OpenLeaves:
@@ -152,7 +154,7 @@ func (m *Machine) execute(e provider.Execute) {
 	token := m.tokens[e.ID]
 	long := assay.Millis(1)
 	if m.results[e.ID] == nil || e.Fresh {
-		long = assay.Millis(20 + m.w.rng.Int64N(int64(m.w.Setup.Clocks/4)))
+		long = assay.Millis(20 + m.w.rng.Int64N(int64(m.w.Setup.Clocks/8)))
 	}
 	m.later(long, func() {
 		if m.tokens[e.ID] != token {
@@ -202,7 +204,7 @@ func (w *World) notify() {
 		cases := l.Cases(ledger.Filter{Provider: m.key})
 		if len(cases) > 0 || m.busy {
 			m.busy = len(cases) > 0
-			m.link.send(func() { m.hear(provider.State{Moment: at, Cases: cases}) })
+			m.link.send(in, func() { m.hear(provider.State{Moment: at, Cases: cases}) })
 		}
 	}
 	var open []*board.Case
@@ -210,7 +212,7 @@ func (w *World) notify() {
 		open = append(open, w.caseOf(id))
 	}
 	for _, v := range w.validators {
-		v.link.send(func() { v.carry(v.core.Step(provider.State{Moment: at, Cases: open})) })
+		v.link.send(in, func() { v.carry(v.core.Step(provider.State{Moment: at, Cases: open})) })
 	}
 	for _, c := range w.Clients {
 		c.notify(at)

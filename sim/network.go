@@ -6,22 +6,28 @@ import "github.com/capacloud/assay"
 type link struct {
 	w    *World
 	cut  assay.Time // nothing passes before
-	lost int        // messages lost in a row
+	lost [2]int     // messages lost in a row, each way
 }
+
+// The two ways.
+const (
+	out = 0
+	in  = 1
+)
 
 // send carries something over a link, if it does not get lost. Losses are fair:
 // never three in a row. Without such a bound, no clock is long enough, and
 // nothing could be said of who kept it.
-func (l *link) send(fn func()) {
+func (l *link) send(way int, fn func()) {
 	w, f := l.w, &l.w.Setup.Faults
 	if w.now < l.cut {
 		return
 	}
-	if !w.healed && l.lost < 2 && w.rng.IntN(100) < f.Drop {
-		l.lost++
+	if !w.healed && l.lost[way] < 2 && w.rng.IntN(100) < f.Drop {
+		l.lost[way]++
 		return
 	}
-	l.lost = 0
+	l.lost[way] = 0
 	w.after(w.delay(), fn)
 	if !w.healed && w.rng.IntN(100) < f.Duplicate {
 		w.after(w.delay(), fn)

@@ -37,7 +37,7 @@ func (v *validator) carry(effects []provider.Effect) {
 		switch e := e.(type) {
 		case provider.Send:
 			tx := v.w.sign(v.private, e.Messages...)
-			v.link.send(func() { v.w.Chain.receive(tx) })
+			v.link.send(out, func() { v.w.Chain.receive(tx) })
 		case provider.Fetch:
 			v.w.after(v.w.delay(), func() { v.carry(v.core.Step(v.fetch(e))) })
 		}
@@ -124,7 +124,7 @@ func (c *Client) notify(at assay.Moment) {
 		c.w.trace("%s is never seen again", c.name)
 		return
 	}
-	c.link.send(func() { c.carry(c.core.Step(requester.State{Moment: at, Case: k})) })
+	c.link.send(in, func() { c.carry(c.core.Step(requester.State{Moment: at, Case: k})) })
 	if k != nil && k.Record != nil && !c.done {
 		// The chain may fall silent now: what was lost, a poll would bring.
 		c.w.after(3000, func() { c.carry(c.core.Step(requester.State{Moment: at, Case: k})) })
@@ -136,7 +136,7 @@ func (c *Client) carry(effects []requester.Effect) {
 		switch e := e.(type) {
 		case requester.Send:
 			tx := c.w.sign(c.private, e.Messages...)
-			c.link.send(func() { c.w.Chain.receive(tx) })
+			c.link.send(out, func() { c.w.Chain.receive(tx) })
 		case requester.Progress:
 			c.Told = append(c.Told, e.Kind)
 		case requester.Done:

@@ -35,6 +35,11 @@ func TestMix(t *testing.T) {
 		if (v.Outcome == assay.Accepted) != (honest >= 3) {
 			t.Errorf("seed %d: %s with %d honest among the tagged", 1000+seed, v.Outcome, honest)
 		}
+		for _, m := range w.Machines {
+			if m.player.Kind == adversary.Copy && m.executed > 0 {
+				t.Errorf("seed %d: the copier worked", 1000+seed)
+			}
+		}
 		if s.Slashed != 0 {
 			t.Errorf("seed %d: slashed %d", 1000+seed, s.Slashed)
 		}
@@ -307,5 +312,26 @@ func TestGuest(t *testing.T) {
 	}
 	if len(printed[0]) != 16 || printed[0] != printed[1] || printed[0] == printed[2] {
 		t.Errorf("printed %q", printed)
+	}
+}
+
+// TestNeverOpensAlone: whoever tags and does not open is replaced, and does not
+// count, under quorum(1) as under any other: one withholder must not keep the
+// honest provider that takes its place from being enough.
+func TestNeverOpensAlone(t *testing.T) {
+	replaced := 0
+	for seed := range uint64(20) {
+		s := calm(5000+seed, adversary.Counts{adversary.Withhold: 1}, "quorum(1)")
+		s.Providers, s.Turn = 3, adversary.NeverOpens
+		w := clean(t, s, Options{})
+		if c := w.caseOf(w.Clients[0].ID); len(c.Seats) == 2 {
+			replaced++
+			if v := c.Record.Verdict; v.Outcome != assay.Accepted {
+				t.Errorf("seed %d: %s %s", s.Seed, v.Outcome, v.Code)
+			}
+		}
+	}
+	if replaced == 0 {
+		t.Error("the withholder was never drawn")
 	}
 }

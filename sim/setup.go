@@ -135,6 +135,9 @@ func Swarm(seed uint64) Setup {
 		f := &s.Faults
 		f.Drop, f.Halt, f.LateTicks, f.Delay = 0, false, false, min(f.Delay, 150)
 	}
+	if s.Faults.LateTicks { // five seconds a try: three tries and two executions are more than a clock
+		s.Faults.Drop = 0
+	}
 	s.Faults.Deaf = min(s.Faults.Deaf, s.Validators)
 	return s
 }
