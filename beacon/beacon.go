@@ -31,6 +31,15 @@ const ProofSize = ecvrf.ProofSize
 // CodeBeacon refuses a beacon that its validator's key did not make.
 const CodeBeacon assay.Code = "bad-beacon"
 
+// Codes documents it, for docs/CODES.md.
+func Codes() []assay.CodeInfo {
+	return []assay.CodeInfo{{
+		Code: CodeBeacon, Kind: assay.KindRefusal,
+		Text: "A block's randomness is not what its validator's key gives for this height.",
+		Hint: "The validator is faulty; a receipt with such a beacon proves nothing.",
+	}}
+}
+
 // Input returns what the function is evaluated on.
 func Input(network assay.NetworkID, height uint64) []byte {
 	var h [8]byte

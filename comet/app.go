@@ -246,7 +246,8 @@ func resultOf(r ledger.TxResult) *abci.ExecTxResult {
 
 // Commit makes the block's state the one that everybody reads.
 func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit, error) {
-	if err := a.commit(); err != nil {
+	moment, err := a.commit()
+	if err != nil {
 		a.config.Logger.Error("node halted: the state cannot be saved", "err", err)
 		if a.onHalt != nil {
 			a.onHalt(err)
@@ -254,15 +255,15 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 		return nil, err
 	}
 	if a.onCommit != nil {
-		a.onCommit(committed{height: a.store.Height(), moment: a.ledger.Moment(), results: a.pending, timed: a.timed})
+		a.onCommit(committed{height: a.store.Height(), moment: moment, results: a.pending, timed: a.timed})
 	}
 	return &abci.ResponseCommit{}, nil
 }
 
-func (a *app) commit() error {
+func (a *app) commit() (assay.Moment, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.store.Commit()
+	return a.ledger.Moment(), a.store.Commit()
 }
 
 // Query is closed: package api and Node.Proof answer, with the header that a

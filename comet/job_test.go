@@ -221,8 +221,8 @@ func BenchmarkQuorum(b *testing.B) {
 						}
 					})
 				}
-				for i := range b.N {
-					seeds <- uint64(i)
+				for range b.N {
+					seeds <- nonce.Add(1)
 				}
 				close(seeds)
 				wg.Wait()

@@ -43,15 +43,20 @@ func TestFourValidators(t *testing.T) {
 	if err := nodes[3].Stop(); err != nil {
 		t.Fatal(err)
 	}
+	begin = time.Now()
 	for range 3 {
 		pay(t, nodes[0], "bob")
 	}
+	t.Logf("%v for each with one validator down", time.Since(begin)/3)
+	begin = time.Now()
 	nodes[3] = start(t, configs[3])
 	if err := nodes[3].waitHeight(ctx, head(nodes[0]).Height); err != nil {
 		t.Fatalf("the restarted node is at %d: %v", head(nodes[3]).Height, err)
 	}
+	t.Logf("%v until it had caught up", time.Since(begin))
 	pay(t, nodes[3], "bob")
 	agree(t, ctx, nodes)
+	t.Logf("%v until all agreed", time.Since(begin))
 
 	p, err := nodes[1].Proof(ctx, ledger.AccountKey(assay.KeyOf(key("bob"))))
 	if err != nil {

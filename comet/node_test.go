@@ -2,15 +2,20 @@ package comet
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	abci "github.com/cometbft/cometbft/abci/types"
+
 	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/ledger"
 )
 
 func TestStartIsFastAndStopIsClean(t *testing.T) {
@@ -146,6 +151,75 @@ func TestConfigRefusals(t *testing.T) {
 		}
 		if assay.CodeOf(err) != c.code {
 			t.Errorf("%s: %v, want %s", c.name, err, c.code)
+		}
+	}
+}
+
+// TestGodebugIsRefused: its switches are no part of the rules version.
+func TestGodebugIsRefused(t *testing.T) {
+	t.Setenv("GODEBUG", "gotestjsonbuildtext=0")
+	c := testConfig(testGenesis(1), 0)
+	c.Genesis.Kind = assay.Dev
+	n, err := Start(context.Background(), c)
+	if err == nil {
+		_ = n.Stop()
+	}
+	if assay.CodeOf(err) != CodeRules {
+		t.Errorf("%v, want %s", err, CodeRules)
+	}
+}
+
+// TestHaltIsLoud: when a decided block cannot be applied, everybody who asks
+// is told, waiting callers return, and the node still stops cleanly.
+func TestHaltIsLoud(t *testing.T) {
+	var log bytes.Buffer
+	c := testConfig(testGenesis(1), 0)
+	c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+	n := start(t, c)
+	rest(n)
+	watch := n.Watch(context.Background())
+	if _, err := n.app.FinalizeBlock(context.Background(), &abci.RequestFinalizeBlock{Height: 99}); err == nil {
+		t.Fatal("a block out of order was applied")
+	}
+	for range watch { // closed by the halt
+	}
+	select {
+	case <-n.Done():
+	case <-time.After(time.Second):
+		t.Error("the node does not say that it has ended")
+	}
+	_, err := n.Submit(context.Background(), transfer(c.Genesis, "alice", "bob", 1, 50).Bytes())
+	for _, err := range []error{err, n.Err(), n.View(func(*ledger.Ledger) {})} {
+		if assay.CodeOf(err) != CodeHalted {
+			t.Errorf("%v, want %s", err, CodeHalted)
+		}
+	}
+	if !strings.Contains(log.String(), "node halted") {
+		t.Errorf("the log says %q", log.String())
+	}
+}
+
+// TestTicker goes through the reasons to send a tick.
+func TestTicker(t *testing.T) {
+	start := time.Unix(1000, 0)
+	tk := ticker{}
+	state := assay.Moment{Height: 5}
+	for _, c := range []struct {
+		after time.Duration
+		owed  ledger.Owed
+		want  bool
+	}{
+		{0, ledger.Owed{Beacon: true}, false},                      // the next block follows by itself
+		{60 * time.Millisecond, ledger.Owed{Beacon: true}, true},   // it did not
+		{160 * time.Millisecond, ledger.Owed{Beacon: true}, false}, // the tick waits for its block
+		{1100 * time.Millisecond, ledger.Owed{Beacon: true}, true}, // it was lost
+		{1200 * time.Millisecond, ledger.Owed{Clock: true}, false},
+		{2200 * time.Millisecond, ledger.Owed{Clock: true}, true},
+		{9 * time.Second, ledger.Owed{}, false},
+		{9 * time.Second, ledger.Owed{Due: true}, true},
+	} {
+		if got := tk.needed(c.owed, state, start.Add(c.after)); got != c.want {
+			t.Errorf("after %v, %+v: %v", c.after, c.owed, got)
 		}
 	}
 }

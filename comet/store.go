@@ -10,6 +10,8 @@ import (
 	corestore "cosmossdk.io/core/store"
 	"github.com/cosmos/iavl"
 	iavldb "github.com/cosmos/iavl/db"
+	"github.com/syndtr/goleveldb/leveldb/filter"
+	"github.com/syndtr/goleveldb/leveldb/opt"
 
 	"github.com/capacloud/assay"
 )
@@ -20,6 +22,10 @@ const (
 	keepVersions  = 64
 	pruneInterval = 32
 	nodeCacheSize = 200_000 // tree nodes; some 200 bytes each
+
+	// LevelDB's own defaults of 4 and 8 MiB compact most of the time.
+	writeBuffer = 32 << 20
+	blockCache  = 64 << 20
 )
 
 // Store is the ledger's state: an IAVL tree whose version is the block height.
@@ -46,7 +52,9 @@ type Store struct {
 func OpenStore(dir string) (*Store, error) {
 	var db iavldb.DB = iavldb.NewMemDB()
 	if dir != "" {
-		disk, err := iavldb.NewGoLevelDB("ledger", dir)
+		disk, err := iavldb.NewGoLevelDBWithOpts("ledger", dir, &opt.Options{
+			Filter: filter.NewBloomFilter(10), WriteBuffer: writeBuffer, BlockCacheCapacity: blockCache,
+		})
 		if err != nil {
 			return nil, fmt.Errorf("open state in %s: %w", dir, err)
 		}

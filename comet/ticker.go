@@ -16,43 +16,49 @@ const (
 	tickExpiry = 20                     // blocks
 )
 
-// tick submits a tick whenever the ledger owes something that no block is on
-// its way to give.
+// ticker decides when a tick is needed: when the ledger owes something and no
+// block is on its way to give it.
+type ticker struct {
+	rank time.Duration // later for later validators: mostly one tick is sent
+
+	last   assay.Moment // of the state
+	since  time.Time    // it stands there
+	sentAt time.Time    // the last tick in this state
+}
+
+// tick submits ticks until the node ends.
 func (n *Node) tick() {
+	t := ticker{rank: n.rank()}
 	poll := time.NewTicker(tickPoll)
 	defer poll.Stop()
-	var sent uint64 // height at which the last tick was sent
-	var at, seen time.Time
-	last := assay.Moment{}
 	for {
 		select {
 		case <-n.life.Done():
 			return
 		case <-poll.C:
 		}
-		var owed ledger.Owed
-		var moment assay.Moment
-		if n.app.view(func(l *ledger.Ledger) {
-			moment = l.Moment()
-			owed = l.Owes(max(n.config.Now(), moment.Time))
-		}) != nil {
-			continue
+		owed, moment, err := n.app.owed(n.config.Now())
+		if err == nil && t.needed(owed, moment, time.Now()) {
+			n.sendTick()
 		}
-		now := time.Now()
-		if moment != last {
-			last, seen = moment, now
-		}
-		idle := now.Sub(seen)
-		due := owed.Clock && idle >= tickEvery+n.rank() || (owed.Beacon || owed.Due) && idle >= tickGrace+n.rank()
-		if !due || sent == moment.Height && now.Sub(at) < tickEvery {
-			continue
-		}
-		sent, at = moment.Height, now
-		n.sendTick(now)
 	}
 }
 
-// rank spreads the validators' ticks, so that mostly one of them is sent.
+// needed reports whether to send a tick now.
+func (t *ticker) needed(owed ledger.Owed, moment assay.Moment, now time.Time) bool {
+	if moment != t.last {
+		t.last, t.since, t.sentAt = moment, now, time.Time{}
+	}
+	idle := now.Sub(t.since) - t.rank
+	due := owed.Clock && idle >= tickEvery || (owed.Beacon || owed.Due) && idle >= tickGrace
+	if !due || now.Sub(t.sentAt) < tickEvery {
+		return false // nothing to do, or a tick is waiting for its block
+	}
+	t.sentAt = now
+	return true
+}
+
+// rank is the validator's place in the genesis.
 func (n *Node) rank() time.Duration {
 	for i, v := range n.config.Genesis.Validators {
 		if v.Account == assay.KeyOf(n.config.Account) {
@@ -62,9 +68,10 @@ func (n *Node) rank() time.Duration {
 	return 0
 }
 
-func (n *Node) sendTick(now time.Time) {
+func (n *Node) sendTick() {
 	height := n.store.Height()
-	tx := assay.SignTx(n.app.network, n.config.Account, uint64(now.UnixNano()), height+tickExpiry, &assay.Tick{})
+	nonce := uint64(time.Now().UnixNano())
+	tx := assay.SignTx(n.app.network, n.config.Account, nonce, height+tickExpiry, &assay.Tick{})
 	if err := n.Broadcast(tx.Bytes()); err != nil {
 		n.config.Logger.Debug("tick refused", "height", height, "err", err)
 	}
