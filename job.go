@@ -50,7 +50,7 @@ const (
 	MaxArgBytes   = 64 << 10 // of all arguments, and of all environment entries
 	MaxPolicyText = 4096
 	MaxFuel       = 1 << 50
-	MaxMemory     = 1 << 32
+	MaxMemory     = 65_535 * WasmPage // docs/WASM.md: a full 4 GiB reads as 0 in 32 bits
 	MaxFrames     = 1 << 18
 	MaxSlots      = 5 << 20
 	MaxOutput     = 1 << 32

@@ -37,7 +37,11 @@ type Options struct {
 	Programs int    // compiled programs kept in memory
 }
 
-const defaultPrograms = 16
+const (
+	defaultPrograms = 16
+	// interpreterSlowness keeps slices short on the interpreter too.
+	interpreterSlowness = 64
+)
 
 // Executor runs wasm/1 jobs. It implements executor.Executor and is safe for
 // concurrent use: runs share compiled code and nothing else.
@@ -47,6 +51,7 @@ type Executor struct {
 	engine   Engine
 	warning  string
 	programs *programs
+	slice    int64 // of fuel, see run.refuel; no result depends on it
 }
 
 var _ executor.Executor = (*Executor)(nil)
@@ -72,9 +77,13 @@ func New(ctx context.Context, o Options) (*Executor, error) {
 			return nil, fmt.Errorf("wasm executor: compilation cache %s: %w", o.CacheDir, err)
 		}
 	}
+	x.slice = wasm.FuelSlice
+	if x.engine == Interpreter {
+		x.slice /= interpreterSlowness
+	}
 	x.runtime = wazero.NewRuntimeWithConfig(ctx, x.config())
 	if err := x.link(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("wasm executor: link preview 1: %w", err), x.Close(ctx))
+		return nil, errors.Join(fmt.Errorf("wasm executor: link host functions: %w", err), x.Close(ctx))
 	}
 	if o.Programs == 0 {
 		o.Programs = defaultPrograms
@@ -86,8 +95,7 @@ func New(ctx context.Context, o Options) (*Executor, error) {
 func (x *Executor) config() wazero.RuntimeConfig {
 	c := wazero.NewRuntimeConfigCompiler()
 	if x.engine == Interpreter {
-		// Compiled code would pay with a call out of every loop, see run.call.
-		c = wazero.NewRuntimeConfigInterpreter().WithCloseOnContextDone(true)
+		c = wazero.NewRuntimeConfigInterpreter()
 	}
 	return c.WithCoreFeatures(api.CoreFeaturesV2).WithCompilationCache(x.cache).WithDebugInfoEnabled(false)
 }
@@ -103,15 +111,21 @@ func compilerWorks(ctx context.Context) (ok bool) {
 	return r.Close(ctx) == nil
 }
 
-// link offers the 46 functions of preview 1 to every instance.
+// link offers the 46 functions of preview 1 to every instance, and the one that
+// the rewriting adds.
 func (x *Executor) link(ctx context.Context) error {
+	_, err := x.runtime.NewHostModuleBuilder(wasm.RefuelModule).NewFunctionBuilder().
+		WithGoModuleFunction(api.GoModuleFunc(refuel), nil, nil).Export(wasm.RefuelImport).Instantiate(ctx)
+	if err != nil {
+		return err
+	}
 	b := x.runtime.NewHostModuleBuilder(wasm.WASIModule)
 	for i, f := range wasi.Functions() {
 		b = b.NewFunctionBuilder().
 			WithGoModuleFunction(hostFunction(wasi.Func(i), len(f.Params), len(f.Results) > 0), valueTypes(f.Params), valueTypes(f.Results)).
 			Export(f.Name)
 	}
-	_, err := b.Instantiate(ctx)
+	_, err = b.Instantiate(ctx)
 	return err
 }
 
@@ -142,6 +156,9 @@ func (x *Executor) Close(ctx context.Context) error {
 // of the reason; Execute would give the result invalid-module.
 func (x *Executor) Precompile(ctx context.Context, program []byte, l assay.Limits) (err error) {
 	defer rescue(&err)
+	if err := l.Validate(); err != nil {
+		return err
+	}
 	p, err := x.programs.get(ctx, keyOf(merkle.FileOf(program), &l), func() ([]byte, error) { return program, nil })
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -120,6 +121,12 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: a second run differs", c.kind)
 		}
 	}
+	// The default fuel pays for all the memory that the default limit admits.
+	job := jobOf(s, program)
+	job.Args = []string{"bomb", "memory"}
+	if out := mustExecute(t, x, job, s); out.Result.ExitCode != 2 {
+		t.Errorf("memory, default limits: %+v", out.Result)
+	}
 }
 
 // smallJob writes "hi", draws random bytes into memory and grows it.
@@ -234,23 +241,64 @@ func TestNativeStack(t *testing.T) {
 	}
 }
 
-// TestCancel: an endless program stops at its next host call, on the
-// interpreter at its next loop too.
+// spin is a job that loops for days, with or without host calls.
+func spin(s *shelf, calls bool) *assay.Job {
+	b := newBuilder("sched_yield")
+	body := op()
+	if calls {
+		body = code(call2(0), op(opDrop))
+	}
+	job := jobOf(s, b.entry(b.proc(code(op(opLoop, emptyBlock), body, op(opBr, 0, opEnd)))))
+	job.Limits.Fuel = assay.MaxFuel
+	return job
+}
+
+// TestCancel: an endless program stops at its next host call or with its slice
+// of fuel.
 func TestCancel(t *testing.T) {
 	s := newShelf()
-	b := newBuilder("sched_yield")
-	job := jobOf(s, b.entry(b.proc(code(op(opLoop, emptyBlock), call2(0), op(opDrop, opBr, 0, opEnd)))))
-	job.Limits.Fuel = assay.MaxFuel
 	for _, e := range []Engine{Compiler, Interpreter} {
-		x := newExecutor(t, Options{Engine: e})
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-		defer cancel()
-		if out, err := x.Execute(ctx, job, s); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %+v, %v", e, out, err)
+		for _, calls := range []bool{true, false} {
+			x, job := newExecutor(t, Options{Engine: e}), spin(s, calls)
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+			defer cancel()
+			if out, err := x.Execute(ctx, job, s); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %+v, %v", e, out, err)
+			}
+			if _, err := x.Execute(ctx, job, s); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s, done before: %v", e, err)
+			}
 		}
-		if _, err := x.Execute(ctx, job, s); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s, done before: %v", e, err)
-		}
+	}
+}
+
+// TestCollectorRuns: a guest that loops in native code holds up neither the
+// garbage collector nor, through it, the process. Without slices of fuel this
+// test would not end.
+func TestCollectorRuns(t *testing.T) {
+	s := newShelf()
+	x, job := newExecutor(t, Options{}), spin(s, false)
+	if err := x.Precompile(t.Context(), s.files[job.Program], job.Limits); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		_, err := x.Execute(ctx, job, s)
+		done <- err
+	}()
+	for range 50 {
+		runtime.GC() // stops the world, several times
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("the loop ended: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -259,9 +307,12 @@ func TestEviction(t *testing.T) {
 	x := newExecutor(t, Options{Programs: 2})
 	s := newShelf()
 	var wait sync.WaitGroup
+	var jobs []*assay.Job
 	for i := range 12 {
 		b := newBuilder("proc_exit")
-		job := jobOf(s, b.entry(b.proc(code(i32(int32(i%6)), call2(0)))))
+		jobs = append(jobs, jobOf(s, b.entry(b.proc(code(i32(int32(i%6)), call2(0))))))
+	}
+	for i, job := range jobs {
 		wait.Go(func() {
 			out, err := x.Execute(context.Background(), job, s)
 			if err != nil || out.Result.ExitCode != uint32(i%6) {

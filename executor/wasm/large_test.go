@@ -19,7 +19,7 @@ func TestLargestMemory(t *testing.T) {
 	b := newBuilder("random_get")
 	b.m.Memories[0] = wasm.Bounds{Min: 1}
 	job := jobOf(s, b.entry(b.proc(code(
-		i32(MaxPages-1), op(opMemoryGrow, 0, opDrop),
+		i32(assay.MaxMemory/assay.WasmPage-1), op(opMemoryGrow, 0, opDrop),
 		i32(lastWord), i32(4), call2(0), op(opDrop),
 		i32(lastWord), op(opI32Load, 0, 0), op(opI32Eqz), op(opIf, emptyBlock, opUnreachable, opEnd),
 		i32(1), op(opMemoryGrow, 0), i32(-1), op(opI32Sub), op(opIf, emptyBlock, opUnreachable, opEnd),

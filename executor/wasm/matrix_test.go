@@ -140,10 +140,12 @@ func matrixModule(p place, e ending, build *builder) []byte {
 
 // TestTrapMatrix fixes what every end in every place leaves behind: status,
 // code, fuel, output root, state root. The machine that referees must
-// reproduce the file. The interpreter must agree with the compiler.
+// reproduce the file. The interpreter must agree with the compiler, and so must
+// a host that gives fuel in slices of all sizes below ten.
 func TestTrapMatrix(t *testing.T) {
 	compiled := newExecutor(t, Options{Programs: 1000})
 	interpreted := newExecutor(t, Options{Engine: Interpreter, Programs: 1000})
+	sliced := newExecutor(t, Options{Programs: 1000})
 	var got strings.Builder
 	for _, p := range places() {
 		b := newBuilder("fd_write", "proc_exit")
@@ -153,13 +155,15 @@ func TestTrapMatrix(t *testing.T) {
 			b.procType()
 			s := newShelf()
 			job := jobOf(s, matrixModule(p, e, b))
-			job.Limits = assay.Limits{Fuel: 200_000, Memory: 8 << 16, Frames: 20, Slots: 1 << 12, Output: outputLimit, Files: 4}
+			job.Limits = assay.Limits{Fuel: 700_000, Memory: 8 << 16, Frames: 20, Slots: 1 << 12, Output: outputLimit, Files: 4}
 			if p.limits != nil {
 				p.limits(&job.Limits)
 			}
 			row := func(fuel uint64) assay.Result {
 				job.Limits.Fuel = fuel
 				r := bothEngines(t, compiled, interpreted, job, s)
+				sliced.slice = int64(fuel % 10)
+				bothEngines(t, compiled, sliced, job, s)
 				fmt.Fprintf(&got, "%-18s %-13s limit %-6d %-14s %-22s fuel %-6d output %s state %s\n",
 					p.name, e.name, fuel, r.Status, ended(r), r.Fuel, r.Output.Short(), r.State.Short())
 				return r

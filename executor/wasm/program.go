@@ -20,13 +20,8 @@ type key struct {
 	pages   uint32
 }
 
-// MaxPages is the most memory of wasm/1. It is one page below what 32 bits
-// address: wazero's compiler keeps the length in 32 bits and would take a full
-// memory for an empty one.
-const MaxPages = wasm.MaxPages - 1
-
 func keyOf(program canon.Digest, l *assay.Limits) key {
-	return key{program, uint32(min(l.Memory/wasm.PageBytes, MaxPages))}
+	return key{program, uint32(l.Memory / wasm.PageBytes)}
 }
 
 // program is a compiled program, or the reason why it is none.
@@ -61,18 +56,25 @@ func newPrograms(r wazero.Runtime, keep int) *programs {
 // get returns a program, compiled once however many ask for it at a time. The
 // caller releases it.
 func (c *programs) get(ctx context.Context, k key, read func() ([]byte, error)) (*program, error) {
-	p := c.claim(k)
-	p.once.Do(func() {
-		// If compiling panics, whoever comes later must not take the rest for
-		// a program.
-		p.err = errors.New("wasm executor: compiling failed before")
-		p.err = p.compile(ctx, c.runtime, read)
-	})
-	if p.err != nil {
+	for {
+		p, mine := c.claim(k), false
+		p.once.Do(func() {
+			mine = true
+			// If compiling panics, whoever comes later must not take the rest
+			// for a program.
+			p.err = errors.New("wasm executor: compiling failed before")
+			p.err = p.compile(ctx, c.runtime, read)
+		})
+		if p.err == nil {
+			return p, nil
+		}
 		c.forget(p)
-		return nil, p.err
+		// Another's context may have ended while it compiled for all of us.
+		given := errors.Is(p.err, context.Canceled) || errors.Is(p.err, context.DeadlineExceeded)
+		if mine || !given || ctx.Err() != nil {
+			return nil, p.err
+		}
 	}
-	return p, nil
 }
 
 func (c *programs) claim(k key) *program {
@@ -126,7 +128,7 @@ func (c *programs) forget(p *program) {
 
 func (p *program) close() {
 	if p.code != nil {
-		p.code.Close(context.Background()) // frees memory; cannot fail on a compiled module
+		_ = p.code.Close(context.Background()) // frees memory; cannot fail on a compiled module
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -25,8 +26,10 @@ type run struct {
 	mod     api.Module
 	refs    map[uint64]uint32 // the engine's references to functions
 
-	fuel api.MutableGlobal
-	ctx  context.Context // of this run; host calls look at it
+	fuel    api.MutableGlobal // the current slice; see left
+	reserve int64
+	slice   int64
+	ctx     context.Context // of this run; host calls look at it
 }
 
 // runKey finds the run in the context of a host call.
@@ -41,7 +44,7 @@ type end struct {
 }
 
 func newRun(ctx context.Context, x *Executor, p *program, job *assay.Job, a executor.Artifacts) (*run, error) {
-	r := &run{program: p, limit: job.Limits.Fuel}
+	r := &run{program: p, limit: job.Limits.Fuel, slice: x.slice}
 	var err error
 	if r.files, err = wasi.NewMemFiles(reader{ctx, a}, job.Stdin, job.Input); err != nil {
 		return nil, err
@@ -60,7 +63,7 @@ func newRun(ctx context.Context, x *Executor, p *program, job *assay.Job, a exec
 		return nil, fmt.Errorf("program %s: %w", p.key.program, err)
 	}
 	r.fuel = r.global(wasm.FuelExport)
-	r.fuel.Set(r.limit - min(r.limit, p.setup))
+	r.setLeft(int64(r.limit) - int64(min(r.limit, p.setup)))
 	r.global(wasm.DepthExport).Set(uint64(job.Limits.Frames)<<32 | uint64(job.Limits.Slots))
 	return r, nil
 }
@@ -69,20 +72,28 @@ func (r *run) global(name string) api.MutableGlobal {
 	return r.mod.ExportedGlobal(name).(api.MutableGlobal)
 }
 
+// left is the fuel left. Below zero it is what was charged and not compared.
+func (r *run) left() int64 { return int64(r.fuel.Get()) + r.reserve }
+
+func (r *run) setLeft(left int64) {
+	var now int64
+	now, r.reserve = wasm.SplitFuel(left, r.slice)
+	r.fuel.Set(uint64(now))
+}
+
 func (r *run) allocate(_, most uint64) experimental.LinearMemory {
 	r.memory = newLinear(most)
 	return r.memory
 }
 
 func (r *run) close(ctx context.Context) {
-	r.mod.Close(ctx)
+	_ = r.mod.Close(ctx) // an instance without files of its own has nothing to fail with
 	r.memory.Free()
 }
 
 // execute calls the start section's function and then the entry function.
 func (r *run) execute(ctx context.Context) (end, error) {
 	if r.program.setup > r.limit {
-		r.fuel.Set(0)
 		return r.trapped(TrapOutOfFuel, "the initial memory and tables cost more than the limit"), nil
 	}
 	call := context.WithValue(ctx, runKey{}, r)
@@ -121,19 +132,32 @@ type halt struct{ stop wasi.Stop }
 // Error implements error.
 func (h *halt) Error() string { return "stopped by the host" }
 
-// call carries out one host call. Here alone can a run of compiled code be
-// stopped: wazero never leaves native code by itself (its RATIONALE.md, "Why
-// context cancellation is handled in Go code"), and asking it to look at every
-// loop costs more than the loops. Between two host calls a run goes on until
-// its fuel ends.
-func (r *run) call(fn wasi.Func, args []uint64) wasi.Errno {
+// refuel gives the next slice of fuel. Native code cannot be preempted (wazero's
+// RATIONALE.md, "Why context cancellation is handled in Go code"), and asking
+// wazero to look at every loop costs more than the loops. So this, with the host
+// calls, is where a run that nobody waits for is stopped, where the garbage
+// collector need not wait for longer, and where other goroutines get a turn.
+func refuel(ctx context.Context, _ api.Module, _ []uint64) {
+	r := ctx.Value(runKey{}).(*run)
+	r.mayGoOn()
+	runtime.Gosched()
+	r.setLeft(r.left())
+}
+
+// mayGoOn unwinds a run whose context is done. It is an error, never a result.
+func (r *run) mayGoOn() {
 	if err := r.ctx.Err(); err != nil {
 		panic(&halt{wasi.Stop{Kind: wasi.StopFailed, Err: err}})
 	}
-	left := int64(r.fuel.Get()) // not negative: the rewriting looks before each call
+}
+
+// call carries out one host call.
+func (r *run) call(fn wasi.Func, args []uint64) wasi.Errno {
+	r.mayGoOn()
+	left := r.left() // not negative: the rewriting looks before each call
 	errno, cost, stop := r.host.Call(fn, r.view(), args, uint64(left))
 	if stop.Kind != wasi.StopOutOfFuel {
-		r.fuel.Set(uint64(left) - cost)
+		r.setLeft(left - int64(cost))
 	}
 	if stop.Kind != wasi.Continue {
 		panic(&halt{stop})
@@ -193,7 +217,7 @@ func (r *run) outcome(ctx context.Context, e end) (*executor.Outcome, error) {
 	if e.trap == TrapOutOfFuel {
 		trap = wasm.TrapOutOfFuel
 	}
-	left := int64(r.fuel.Get())
+	left := r.left()
 	state, err := r.state(ctx)
 	if err != nil {
 		return nil, err

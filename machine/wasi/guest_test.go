@@ -137,7 +137,7 @@ func (g *guest) open(dir uint64, path string, flags uint64, rights uint64, fdFla
 
 func (g *guest) mustOpen(dir uint64, path string, flags uint64) uint64 {
 	g.t.Helper()
-	rights := uint64(fileRights | folderRights)
+	rights := fileRights | folderRights
 	if dir == 3 {
 		rights &^= rightWrite
 	}

@@ -110,10 +110,17 @@ type outcome struct {
 	mod     api.Module
 	in      *Instrumented
 	refs    map[uint64]int
+	refills int
 }
 
-// execute runs an exported function of the rewritten program.
+// execute runs an exported function of the rewritten program, its fuel given at
+// once.
 func execute(t *testing.T, b []byte, o Options, call string, args ...uint64) outcome {
+	t.Helper()
+	return executeSliced(t, b, o, func() int64 { return MaxFuel }, call, args...)
+}
+
+func executeSliced(t *testing.T, b []byte, o Options, slice func() int64, call string, args ...uint64) outcome {
 	t.Helper()
 	o.KeepExports = true
 	in := rewritten(t, b, o)
@@ -126,13 +133,15 @@ func execute(t *testing.T, b []byte, o Options, call string, args ...uint64) out
 	if in.MapsRefs {
 		refs = refIndex(t, mod, in)
 	}
-	res, err := mod.ExportedFunction(call).Call(t.Context(), args...)
+	ctx, tank := fill(t.Context(), mod, slice)
+	res, err := mod.ExportedFunction(call).Call(ctx, args...)
 	out := outcome{results: res, mod: mod, in: in, refs: refs}
 	if err != nil {
 		out.engine = err.Error()
 	}
 	out.trap = TrapCode(globalOf(mod, TrapExport))
-	out.left = int64(globalOf(mod, FuelExport))
+	out.left = tank.left(mod)
+	out.refills = tank.refills
 	out.fuel = FuelUsed(o.Fuel, out.left, out.trap)
 	return out
 }

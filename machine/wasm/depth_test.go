@@ -167,6 +167,28 @@ func TestDepthBelowNativeCeiling(t *testing.T) {
 		}
 		return newModule().fn("f", "l:l", i64s(n), e.b...)
 	}
+	// free: n locals written inside d nested loops without a call, around which
+	// the rewriting puts loops with one.
+	free := func(n, d int) *builder {
+		e := emitter{b: code(opLocalGet, 0, opCall, 0, opDrop)}
+		for range d {
+			e.op(opLoop, emptyBlock)
+		}
+		for i := range n {
+			e.idx(opLocalGet, uint32(i+1))
+			e.op(opLocalGet, 0, opI64Add)
+			e.idx(opLocalSet, uint32(i+1))
+		}
+		for range d {
+			e.op(opLocalGet, 0, opI64Eqz, opBrIf, 0, opEnd)
+		}
+		e.op(opLocalGet, 0)
+		for i := range n {
+			e.idx(opLocalGet, uint32(i+1))
+			e.op(opI64Add)
+		}
+		return newModule().fn("f", "l:l", i64s(n), e.b...)
+	}
 	// exits: d nested blocks, each left early with other values of n locals,
 	// and a call behind each.
 	exits := func(n, d int) *builder {
@@ -198,6 +220,9 @@ func TestDepthBelowNativeCeiling(t *testing.T) {
 	}{
 		{"10 locals in 10 loops", loops(10, 10)},
 		{"100 locals in 100 loops", loops(100, 100)},
+		{"10 locals in 10 loops without calls", free(10, 10)},
+		{"100 locals in 100 loops without calls", free(100, 100)},
+		{"3 locals in 300 loops without calls", free(3, 300)},
 		{"30 locals in 200 loops", loops(30, 200)},
 		{"10 locals out of 10 blocks", exits(10, 10)},
 		{"100 locals out of 100 blocks", exits(100, 100)},

@@ -72,6 +72,7 @@ func TestFuel(t *testing.T) {
 					continue
 				}
 				got := execute(t, b, Options{MemoryPages: 10, Fuel: limit}, "f")
+				same(t, "small slices", limit, got, executeSliced(t, b, Options{MemoryPages: 10, Fuel: limit}, smallSlices(), "f"))
 				want := min(c.cost, limit)
 				if got.fuel != want {
 					t.Errorf("limit %d: fuel %d (left %d), want %d", limit, got.fuel, got.left, want)
@@ -156,6 +157,7 @@ func TestHostCharges(t *testing.T) {
 	for _, charge := range []int64{0, 1000} {
 		in := rewritten(t, b, Options{Fuel: 500, KeepExports: true})
 		rt := compiler(t)
+		linkRefuel(t, rt)
 		yield := func(_ context.Context, m api.Module) uint32 {
 			fuel := m.ExportedGlobal(FuelExport).(api.MutableGlobal)
 			fuel.Set(fuel.Get() - uint64(charge))

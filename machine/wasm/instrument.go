@@ -7,9 +7,17 @@ const (
 
 	// EntryExport is the entry function of a command.
 	EntryExport = "_start"
-	// FuelExport is a mutable i64 global: fuel left. It is signed: between two
-	// checks it may be negative.
+	// FuelExport is a mutable i64 global: what is left of the slice of fuel that
+	// the host gave last. It is signed: between two checks it may be negative.
 	FuelExport = "assay.fuel"
+	// RefuelImport is the one import that the rewriting adds, a function
+	// () -> () of the module RefuelModule. It is called when a comparison finds
+	// the slice below zero. The host adds to FuelExport from its reserve (see
+	// SplitFuel); if fuel is still below zero then, the program is out of fuel.
+	// Native code cannot be preempted, so this is also where a host gives way to
+	// others and where it stops a run that nobody waits for.
+	RefuelModule = "assay"
+	RefuelImport = "refuel"
 	// DepthExport is a mutable i64 global: frames left in the upper half,
 	// slots left in the lower.
 	DepthExport = "assay.depth"
@@ -48,8 +56,9 @@ const (
 	// ceil(n / 2^BulkShift) more.
 	BulkShift = 6
 	// PageFuel is the price of each page by which memory.grow succeeds in
-	// growing: the page will be zeroed and hashed.
-	PageFuel = 1024
+	// growing: the page will be zeroed and hashed, which takes about as long as
+	// so many operators. It is a power of two, see rewriter.growth.
+	PageFuel = 1 << 17
 	// ElemFuel is the price of each element by which table.grow succeeds in
 	// growing.
 	ElemFuel = 1
@@ -134,18 +143,37 @@ const NullRef = -1
 // OriginalFunc maps a function index of the rewritten module, as a stack trace
 // shows it, to the original one. False means a helper of the rewriting.
 func (in *Instrumented) OriginalFunc(index uint32) (uint32, bool) {
-	if index < in.Functions {
+	switch {
+	case index < in.imports:
 		return index, true
+	case index == in.imports: // RefuelImport
+		return 0, false
+	case index <= in.Functions:
+		return index - 1, true
 	}
-	if i := index - in.Functions; int(i) < len(in.wrapped) {
+	if i := index - in.Functions - 1; int(i) < len(in.wrapped) {
 		return in.wrapped[i], true
 	}
 	return 0, false
 }
 
+// FuelSlice is the fuel that a host should give at a time: a millisecond or
+// two of common code, and tenths of a second of the slowest, which misses every
+// cache. All that time a garbage collection waits. A refill costs about a tenth
+// of a microsecond.
+const FuelSlice = 1 << 22
+
+// SplitFuel divides the fuel left of a run into what FuelExport holds and what
+// the host keeps. Their sum is what every rule speaks of; how it is divided
+// shows nowhere. A host that gives all of it at once needs no reserve.
+func SplitFuel(left, slice int64) (now, reserve int64) {
+	now = min(left, slice)
+	return now, left - now
+}
+
 // FuelUsed is the fuel that a result states: what was charged, but never more
 // than the limit, and exactly the limit after TrapOutOfFuel. left is the value
-// of FuelExport.
+// of FuelExport and the reserve together.
 func FuelUsed(limit uint64, left int64, trap TrapCode) uint64 {
 	if trap == TrapOutOfFuel || left < 0 {
 		return limit

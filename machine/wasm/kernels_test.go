@@ -93,6 +93,7 @@ type command struct {
 func newCommand(t testing.TB, b []byte, call string, args ...uint64) *command {
 	c := &command{rt: compiler(t), call: call, args: args}
 	wasi_snapshot_preview1.MustInstantiate(t.Context(), c.rt)
+	linkRefuel(t, c.rt)
 	var err error
 	if c.code, err = c.rt.CompileModule(t.Context(), b); err != nil {
 		t.Fatal(err)
@@ -112,12 +113,15 @@ func (c *command) run(t testing.TB) ([]uint64, string, time.Duration, api.Module
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, tank := fill(t.Context(), mod, defaultSlice)
 	begin := time.Now()
-	res, err := mod.ExportedFunction(c.call).Call(t.Context(), c.args...)
+	res, err := mod.ExportedFunction(c.call).Call(ctx, c.args...)
 	took := time.Since(begin)
 	if err != nil && c.call != EntryExport {
 		t.Fatal(err)
 	}
+	tank.slice = func() int64 { return MaxFuel }
+	tank.split(mod)
 	return res, out.String(), took, mod
 }
 
@@ -198,7 +202,7 @@ func TestGoGuest(t *testing.T) {
 }
 
 func contentsOf(m api.Module) []byte {
-	if m.Memory() == nil {
+	if len(m.ExportedMemoryDefinitions()) == 0 { // Memory would be a nil in an interface
 		return nil
 	}
 	b, _ := m.Memory().Read(0, m.Memory().Size())

@@ -22,7 +22,9 @@ type rewriter struct {
 	deep uint32
 	trap uint32
 
-	entryTrap uint32                       // helper that names the trap of a refused entry
+	refuel    uint32                       // helper that asks the host for fuel, or traps
+	refuelFor uint32                       // the same for a charge that was not taken yet
+	entrySlow uint32                       // helper for an entry that finds frames, slots or fuel below zero
 	wrapper   []uint32                     // import → wrapper; 0 while there is none
 	blockType func(function uint32) uint32 // type () -> results of a function type
 	memoryMax uint32
@@ -37,7 +39,6 @@ type rewriter struct {
 	extra     []LocalRun
 	copied    int
 	src       []byte
-	nested    int
 	wrapped   bool
 	cached    bool   // fuel left is kept in a local beside the global
 	lFuel     uint32 // i64
@@ -49,9 +50,21 @@ type rewriter struct {
 	bodyType  FuncType
 	typeIndex uint32
 
-	// freeLoops tells of each open construct: loop without a call so far,
-	// other construct, construct with a call.
-	freeLoops []byte
+	// free tells for each loop of the body whether freeLoop begins it: neither
+	// a call stands inside nor another loop, which may call refuelFor.
+	free []bool
+	// inside names the loop of each open construct, or -1; calls tells
+	// whether a call or a loop stands inside.
+	inside []openConstruct
+	// outer counts the constructs that the rewriting put around the first n open
+	// constructs. Its last element is for all of them.
+	outer []uint32
+	cost  uint32 // of the loop that freeLoop began last: they do not nest
+}
+
+type openConstruct struct {
+	loop  int32
+	calls bool
 }
 
 // survey is what a first look at a body finds.
@@ -60,7 +73,7 @@ type survey struct {
 	floats   bool // has arithmetic that can make a NaN
 	f32, f64 bool
 	bulk     bool
-	freeLoop bool // has a loop without any call
+	freeLoop bool // has an innermost loop without any call
 }
 
 // body returns the rewritten function.
@@ -78,7 +91,8 @@ func (w *rewriter) body(i int) Body {
 	s := w.analyse()
 	w.layout(s)
 	w.e.b = make([]byte, 0, len(b.Expr)+len(b.Expr)/2+64)
-	w.copied, w.nested = 0, 0
+	w.copied = 0
+	w.outer = append(w.outer[:0], 0)
 	w.entry(slots(b, w.bodyType), s)
 	w.instructions()
 	if w.wrapped {
@@ -103,7 +117,7 @@ func (w *rewriter) analyse() survey {
 	var in instr
 	imports := w.m.imported[KindFunc]
 	w.fw.begin()
-	w.freeLoops = w.freeLoops[:0]
+	w.free, w.inside = w.free[:0], w.inside[:0]
 	r := reader{b: w.src}
 	for r.pos < len(w.src) {
 		r.next(&in, &w.m.limits)
@@ -112,16 +126,21 @@ func (w *rewriter) analyse() survey {
 		}
 		switch op := in.op; {
 		case op == opLoop:
-			w.freeLoops = append(w.freeLoops, 1)
+			w.inside = append(w.inside, openConstruct{loop: int32(len(w.free)), calls: !shortType(w.src[in.start+1])})
+			w.free = append(w.free, false)
 		case op == opBlock || op == opIf:
-			w.freeLoops = append(w.freeLoops, 0)
+			w.inside = append(w.inside, openConstruct{loop: -1})
 		case op == opEnd:
-			if n := len(w.freeLoops); n > 0 {
-				s.freeLoop = s.freeLoop || w.freeLoops[n-1] == 1
-				if w.freeLoops[n-1] == 2 && n > 1 && w.freeLoops[n-2] != 2 {
-					w.freeLoops[n-2] = 2
+			if n := len(w.inside); n > 0 {
+				top := w.inside[n-1]
+				if top.loop >= 0 {
+					w.free[top.loop] = !top.calls
+					s.freeLoop = s.freeLoop || !top.calls
 				}
-				w.freeLoops = w.freeLoops[:n-1]
+				w.inside = w.inside[:n-1]
+				if n > 1 {
+					w.inside[n-2].calls = w.inside[n-2].calls || top.calls || top.loop >= 0
+				}
 			}
 		case op == opCall && in.a < imports:
 			w.noFreeLoop()
@@ -148,10 +167,15 @@ func (w *rewriter) analyse() survey {
 // noFreeLoop marks the innermost construct as holding a call; the mark moves
 // outwards at its end.
 func (w *rewriter) noFreeLoop() {
-	if n := len(w.freeLoops); n > 0 {
-		w.freeLoops[n-1] = 2
+	if n := len(w.inside); n > 0 {
+		w.inside[n-1].calls = true
 	}
 }
+
+// shortType tells whether a block type is one byte, that is, without parameters
+// and with one result at most. Other loops are too rare to be worth a way of
+// their own.
+func shortType(b byte) bool { return b&0xc0 == 0x40 }
 
 func (w *rewriter) analyseFloats() {
 	var in instr
@@ -210,8 +234,10 @@ func (w *rewriter) entry(slots uint64, s survey) {
 	e.i64(0)
 	e.op(opI64LtS, opIf, emptyBlock)
 	e.idx(opLocalGet, w.lDepth)
-	e.idx(opCall, w.entryTrap)
-	e.op(opUnreachable, opEnd)
+	e.idx(opLocalGet, w.lFuel)
+	e.idx(opCall, w.entrySlow)
+	e.idx(opLocalSet, w.lFuel)
+	e.op(opEnd)
 	e.idx(opLocalGet, w.lFuel)
 	e.idx(opGlobalSet, w.fuel)
 	if w.wrapped {
@@ -245,42 +271,58 @@ func (w *rewriter) leave(slots uint64) {
 	e.idx(opGlobalSet, w.deep)
 }
 
-// instructions copies the body and inserts charges, checks and canonical NaNs.
+// instructions copies the body, without code that control cannot reach, and
+// inserts charges, checks and canonical NaNs.
 func (w *rewriter) instructions() {
 	var in instr
 	imports := w.m.imported[KindFunc]
 	r := reader{b: w.src}
-	points := w.fw.points[1:]
+	points, loops := w.fw.points[1:], w.free
 	var dead deadWalk
 	for r.pos < len(w.src) {
 		r.next(&in, &w.m.limits)
 		if dead.step(in.op) {
+			w.replace(&in)
 			continue
 		}
 		switch op := in.op; {
-		case op == opBlock || op == opLoop || op == opIf:
-			w.nested++
+		case op == opLoop:
+			if loops[0] {
+				w.open(loopLabels)
+				w.freeLoop(&in, points[0].cost)
+				points = points[1:]
+			} else {
+				w.open(0)
+			}
+			loops = loops[1:]
+		case op == opBlock || op == opIf:
+			w.open(0)
 		case op == opEnd:
-			w.nested--
+			w.end(&in)
+		case op == opBr || op == opBrIf:
+			w.replace(&in)
+			w.e.idx(op, w.label(in.a))
+		case op == opBrTable:
+			w.brTable(&in)
 		case op == opReturn && w.wrapped:
-			w.flush(in.start)
-			w.e.idx(opBr, uint32(w.nested))
-			w.copied = in.end
+			w.replace(&in)
+			w.e.idx(opBr, w.label(uint32(len(w.outer)-1)))
 		case op == opCall && in.a < imports:
 			w.flush(in.start)
 			w.check()
 			w.flush(in.end)
 			w.reload()
-		case op == opCall || op == opCallIndirect:
-			if w.cached {
-				w.flush(in.end)
-				w.reload()
-			}
+		case op == opCall:
+			w.replace(&in)
+			w.e.idx(opCall, in.a+1) // behind one import more
+			w.reload()
+		case op == opCallIndirect:
+			w.flush(in.end)
+			w.reload()
 		case op == opRefFunc:
-			w.flush(in.start)
+			w.replace(&in)
 			w.e.i32(int32(in.a))
 			w.e.idx(opTableGet, w.refs)
-			w.copied = in.end
 		case isBulk(op):
 			w.flush(in.start)
 			w.bulk(&in)
@@ -296,6 +338,110 @@ func (w *rewriter) instructions() {
 		}
 	}
 	w.flush(len(w.src))
+}
+
+// replace leaves the instruction out; what is emitted next stands for it.
+func (w *rewriter) replace(in *instr) {
+	w.flush(in.start)
+	w.copied = in.end
+}
+
+// open notes a construct around which the rewriting puts so many of its own.
+func (w *rewriter) open(outer uint32) {
+	w.outer = append(w.outer, w.outer[len(w.outer)-1]+outer)
+}
+
+// end closes a construct, and the rewriting's own around it.
+func (w *rewriter) end(in *instr) {
+	n := len(w.outer) - 1
+	if n == 0 {
+		return // of the body
+	}
+	if w.outer[n] != w.outer[n-1] {
+		w.flush(in.end)
+		w.endFreeLoop()
+	}
+	w.outer = w.outer[:n]
+}
+
+// label is the depth at which a label of the body is found in the rewriting,
+// whose own constructs have labels too.
+func (w *rewriter) label(depth uint32) uint32 {
+	n := len(w.outer) - 1
+	target := n - int(depth) // constructs open at the label, itself included
+	return depth + w.outer[n] - w.outer[max(target, 0)]
+}
+
+func (w *rewriter) brTable(in *instr) {
+	w.replace(in)
+	r := reader{b: w.src[:in.end], pos: in.start + 1}
+	n := r.u32()
+	w.e.idx(opBrTable, n)
+	for range n + 1 {
+		w.e.b = appendU64(w.e.b, uint64(w.label(r.u32())))
+	}
+}
+
+// freeLoop begins an innermost loop without calls. A call at its head would cost
+// the engine a store for every value that the loop carries, each time around,
+// although the call is hardly ever made. So it stands outside:
+//
+//	block
+//	  loop
+//	    block
+//	      if fuel < 0, leave this block
+//	      loop              the original
+//	        charge; if fuel < 0, leave the block without storing it
+//	        ...
+//	      end
+//	      leave
+//	    end
+//	    refuelFor(cost); repeat
+//	  end
+//	end
+//
+// The first of the two comparisons traps only where the second would. It is
+// there because values that reach the call by two ways are new ones to the
+// engine: only those are stored.
+func (w *rewriter) freeLoop(in *instr, cost uint32) {
+	e := &w.e
+	w.replace(in)
+	w.cost = cost
+	blockType := w.src[in.start+1] // one byte, see shortType
+	e.op(opBlock, blockType, opLoop, blockType, opBlock, emptyBlock)
+	e.idx(opLocalGet, w.lFuel)
+	e.i64(0)
+	e.op(opI64LtS)
+	e.idx(opBrIf, 0)
+	e.op(opLoop, blockType)
+	e.idx(opLocalGet, w.lFuel)
+	if cost > 0 {
+		e.i64(int64(cost))
+		e.op(opI64Sub)
+		e.idx(opLocalTee, w.lFuel)
+	}
+	e.i64(0)
+	e.op(opI64LtS)
+	e.idx(opBrIf, 1)
+	if cost > 0 {
+		e.idx(opLocalGet, w.lFuel)
+		e.idx(opGlobalSet, w.fuel)
+	}
+}
+
+// loopLabels is how many labels freeLoop puts around a loop.
+const loopLabels = 3
+
+// endFreeLoop emits what stands behind the original loop.
+func (w *rewriter) endFreeLoop() {
+	e := &w.e
+	e.idx(opBr, 2)
+	e.op(opEnd)
+	e.i64(int64(w.cost))
+	e.idx(opCall, w.refuelFor)
+	w.reload()
+	e.idx(opBr, 0)
+	e.op(opEnd, opEnd)
 }
 
 func (w *rewriter) flush(to int) {
@@ -339,12 +485,13 @@ func (w *rewriter) charge(c charge) {
 	}
 }
 
-// check traps if fuel is below zero.
+// check traps if fuel is below zero, slice and reserve together.
 func (w *rewriter) check() {
 	w.getFuel()
 	w.e.i64(0)
 	w.e.op(opI64LtS, opIf, emptyBlock)
-	w.raise(TrapOutOfFuel)
+	w.e.idx(opCall, w.refuel)
+	w.reload()
 	w.e.op(opEnd)
 }
 

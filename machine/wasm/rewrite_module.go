@@ -31,9 +31,12 @@ import (
 // first has ended. See FuelUsed.
 //
 // The extra charge of an operation on n bytes or elements is ceil(n/64), taken
-// whether or not it will trap. memory.grow by n pages takes 1024·n and
+// whether or not it will trap. memory.grow by n pages takes PageFuel·n and
 // table.grow by n elements n if it will succeed, and nothing if it will answer
 // -1. A host function may take more through FuelExport.
+//
+// The host may give the fuel in slices, see RefuelImport. Fuel above means the
+// slice and the host's reserve together: nothing shows how it is divided.
 //
 // # Depth
 //
@@ -67,8 +70,9 @@ import (
 //
 // The start section is removed; StartExport names its function.
 //
-// Every function of the original keeps its index. Calls of host functions
-// through tables and references go through a wrapper that compares fuel first.
+// Calls of host functions through tables and references go through a wrapper
+// that compares fuel first. Code that control cannot reach is left out. Own
+// functions of the original move up by one index, see OriginalFunc.
 func Instrument(m *Module, o Options) (*Instrumented, error) {
 	if !m.validated {
 		return nil, refuse(CodeNotValidated, 0, "")
@@ -114,7 +118,7 @@ func (a *assembler) module() *Instrumented {
 	m := a.in
 	a.out = Module{
 		Types:     slices.Clip(m.Types),
-		Imports:   m.Imports,
+		Imports:   slices.Clip(m.Imports),
 		Funcs:     slices.Clip(m.Funcs),
 		Tables:    slices.Clone(m.Tables),
 		Memories:  slices.Clone(m.Memories),
@@ -131,6 +135,7 @@ func (a *assembler) module() *Instrumented {
 	a.bounds()
 	a.globals()
 	a.inspect()
+	a.hostImport()
 	a.wrappers()
 	a.bodies()
 	a.references()
@@ -238,11 +243,18 @@ func (a *assembler) blockType(function uint32) uint32 {
 // the same order.
 func (a *assembler) function(t uint32) uint32 {
 	a.out.Funcs = append(a.out.Funcs, t)
-	return a.in.imported[KindFunc] + uint32(len(a.out.Funcs)) - 1
+	return a.out.imported[KindFunc] + uint32(len(a.out.Funcs)) - 1
 }
 
-// wrappers reserves a function for each import, directly behind the module's
-// own, and the helper that names the trap of a refused entry.
+// hostImport adds the host function that gives the next slice of fuel, behind
+// the module's own imports.
+func (a *assembler) hostImport() {
+	a.out.Imports = append(a.out.Imports, Import{Module: RefuelModule, Name: RefuelImport, Kind: KindFunc, Func: a.typeIndex(FuncType{})})
+	a.out.imported[KindFunc]++
+}
+
+// wrappers reserves a function for each import of the module, directly behind
+// its own, and the helpers of the slow paths.
 func (a *assembler) wrappers() {
 	a.rw.m = a.in
 	for i := range a.in.Imports {
@@ -252,7 +264,9 @@ func (a *assembler) wrappers() {
 			a.res.wrapped = append(a.res.wrapped, n)
 		}
 	}
-	a.rw.entryTrap = a.function(a.typeIndex(FuncType{Params: []ValType{I64}}))
+	a.rw.refuel = a.function(a.typeIndex(FuncType{}))
+	a.rw.refuelFor = a.function(a.typeIndex(FuncType{Params: []ValType{I64}}))
+	a.rw.entrySlow = a.function(a.typeIndex(FuncType{Params: []ValType{I64, I64}, Results: []ValType{I64}}))
 	a.blocks = make([]uint32, len(a.in.Types))
 	a.rw.blockType = a.blockType
 }
@@ -274,46 +288,79 @@ func (a *assembler) bodies() {
 		w.e.op(opEnd)
 		a.out.Codes = append(a.out.Codes, Body{Expr: w.e.b})
 	}
-	w.e.b = nil
-	w.e.idx(opLocalGet, 0)
-	w.e.idx(opLocalGet, 0)
-	w.e.i64(32)
-	w.e.op(opI64Shl, opI64Or)
-	w.e.i64(0)
-	w.e.op(opI64LtS, opIf, emptyBlock)
-	w.raise(TrapStackExhausted)
-	w.e.op(opEnd)
-	w.raise(TrapOutOfFuel)
-	w.e.op(opEnd)
-	a.out.Codes = append(a.out.Codes, Body{Expr: w.e.b})
+	a.slowPaths()
 }
 
-// viaWrapper maps the index of a host function to its wrapper.
-func (a *assembler) viaWrapper(f uint32) uint32 {
+// slowPaths are kept out of the functions: calls are small there, and that the
+// depth is looked at first is written once.
+func (a *assembler) slowPaths() {
+	w := &a.rw
+	body := func(emit func(e *emitter)) {
+		w.e.b = nil
+		emit(&w.e)
+		w.e.op(opEnd)
+		a.out.Codes = append(a.out.Codes, Body{Expr: w.e.b})
+	}
+	body(func(e *emitter) { // refuel
+		e.idx(opCall, a.res.imports)
+		e.idx(opGlobalGet, w.fuel)
+		e.i64(0)
+		e.op(opI64LtS, opIf, emptyBlock)
+		w.raise(TrapOutOfFuel)
+		e.op(opEnd)
+	})
+	body(func(e *emitter) { // refuelFor: charge
+		e.idx(opGlobalGet, w.fuel)
+		e.idx(opLocalGet, 0)
+		e.op(opI64Sub)
+		e.idx(opGlobalSet, w.fuel)
+		e.idx(opCall, w.refuel)
+		e.idx(opGlobalGet, w.fuel)
+		e.idx(opLocalGet, 0)
+		e.op(opI64Add)
+		e.idx(opGlobalSet, w.fuel)
+	})
+	body(func(e *emitter) { // entrySlow: depth, fuel → fuel
+		e.idx(opLocalGet, 0)
+		e.idx(opLocalGet, 0)
+		e.i64(32)
+		e.op(opI64Shl, opI64Or)
+		e.i64(0)
+		e.op(opI64LtS, opIf, emptyBlock)
+		w.raise(TrapStackExhausted)
+		e.op(opEnd)
+		e.idx(opLocalGet, 1)
+		e.idx(opGlobalSet, w.fuel)
+		e.idx(opCall, w.refuel)
+		e.idx(opGlobalGet, w.fuel)
+	})
+}
+
+// moved maps the index of a function of the module to where it is called from
+// outside or through a reference: own functions moved by the one import more,
+// imports are reached through their wrappers.
+func (a *assembler) moved(f uint32) uint32 {
 	if f < a.res.imports {
 		return a.rw.wrapper[f]
 	}
-	return f
+	return f + 1
 }
 
-// references sends references to host functions through their wrappers, in
-// element segments and in initialisers of globals.
+// references renames functions in element segments and in initialisers of
+// globals.
 func (a *assembler) references() {
-	if a.res.imports == 0 {
-		return
-	}
 	for i := range a.out.Elems {
 		s := &a.out.Elems[i]
 		s.Init = slices.Clone(s.Init)
 		for k := range s.Init {
 			if s.Init[k].Op == opRefFunc {
-				s.Init[k].Index = a.viaWrapper(s.Init[k].Index)
+				s.Init[k].Index = a.moved(s.Init[k].Index)
 			}
 		}
 	}
 	for i := range a.out.Globals {
 		if g := &a.out.Globals[i]; g.Init.Op == opRefFunc {
-			g.Init.Bits = uint64(a.viaWrapper(uint32(g.Init.Bits)))
+			g.Init.Bits = uint64(a.moved(uint32(g.Init.Bits)))
 		}
 	}
 }
@@ -328,7 +375,7 @@ func (a *assembler) exports() {
 			continue
 		}
 		if e.Kind == KindFunc {
-			e.Index = a.viaWrapper(e.Index)
+			e.Index = a.moved(e.Index)
 			a.res.HasEntry = a.res.HasEntry || e.Name == EntryExport
 		}
 		a.export(e.Name, e.Kind, e.Index)
@@ -338,7 +385,7 @@ func (a *assembler) exports() {
 	}
 	if m.Start >= 0 {
 		a.res.HasStart = true
-		a.export(StartExport, KindFunc, a.viaWrapper(uint32(m.Start)))
+		a.export(StartExport, KindFunc, a.moved(uint32(m.Start)))
 	}
 	for i := range m.Globals {
 		name := ReservedPrefix + "global." + strconv.Itoa(i)
@@ -394,7 +441,7 @@ func (a *assembler) refTable() {
 	m := a.in
 	functions := Elem{Mode: Active, Type: FuncRef, Table: a.rw.refs, At: ConstExpr{Op: opI32Const, Type: I32}}
 	for f := range a.res.Functions {
-		functions.Init = append(functions.Init, ElemInit{Op: opRefFunc, Index: a.viaWrapper(f)})
+		functions.Init = append(functions.Init, ElemInit{Op: opRefFunc, Index: a.moved(f)})
 		a.res.RefFuncs = append(a.res.RefFuncs, int32(f))
 	}
 	fill := &emitter{}

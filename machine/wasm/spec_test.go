@@ -239,6 +239,7 @@ func (s *suite) run(t *testing.T, spectest []byte) {
 	s.rt = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithCoreFeatures(features))
 	defer s.rt.Close(ctx)
 	s.byName = map[string]*instance{}
+	linkRefuel(t, s.rt)
 	if _, err := s.rt.InstantiateWithConfig(ctx, spectest, wazero.NewModuleConfig()); err != nil {
 		t.Fatal(err)
 	}
