@@ -69,15 +69,6 @@ func (m *market) Eligible(l assay.Listing, _ Need) assay.Code {
 	return ""
 }
 
-func (m *market) name(k assay.Key) string {
-	for i, l := range m.listings {
-		if l.Provider == k {
-			return fmt.Sprint("p", i)
-		}
-	}
-	return "?"
-}
-
 func testJob(policy string, deadline assay.Time) assay.Job {
 	return assay.Job{
 		Version: 1, Runtime: assay.RuntimeWasm, Program: canon.Hash("program"), Args: []string{"prog"},

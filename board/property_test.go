@@ -20,10 +20,24 @@ type persona struct {
 }
 
 var personas = []persona{
-	{"A", "A", "A", true}, {"A", "A", "A", true}, {"A", "A", "A", false},
-	{"B", "B", "B", true}, {"B", "B", "B", true}, {"B", "B", "B", true}, {"B", "B", "B", false}, {"C", "C", "C", true}, {"C", "C", "C", true},
-	{"", "", "", false}, {"A", "", "", false}, {"B", "", "", false}, {"A", "A", "", false}, {"B", "B", "", false},
-	{"B", "A", "A", true}, {"B", "A", "B", true}, {"A", "B", "A", true}, {"A", "A", "B", true},
+	{"A", "A", "A", true},
+	{"A", "A", "A", true},
+	{"A", "A", "A", false},
+	{"B", "B", "B", true},
+	{"B", "B", "B", true},
+	{"B", "B", "B", true},
+	{"B", "B", "B", false},
+	{"C", "C", "C", true},
+	{"C", "C", "C", true},
+	{"", "", "", false},
+	{"A", "", "", false},
+	{"B", "", "", false},
+	{"A", "A", "", false},
+	{"B", "B", "", false},
+	{"B", "A", "A", true},
+	{"B", "A", "B", true},
+	{"A", "B", "A", true},
+	{"A", "A", "B", true},
 }
 
 func (p persona) lies() bool {

@@ -163,8 +163,12 @@ func TestDepthLimit(t *testing.T) {
 // decoder allocate before the bytes are there.
 func TestPrefixesReserveNothing(t *testing.T) {
 	for _, c := range []struct{ hex, kind string }{
-		{"9b0000000000020000", "list"}, {"9a00020000", "nested"}, {"ba00020000", "map"},
-		{"83015a7fffffff", "row"}, {"83015b00000fffffffffff", "row"}, {"5a7fffffff", "digest"},
+		{"9b0000000000020000", "list"},
+		{"9a00020000", "nested"},
+		{"ba00020000", "map"},
+		{"83015a7fffffff", "row"},
+		{"83015b00000fffffffffff", "row"},
+		{"5a7fffffff", "digest"},
 		{strings.Repeat("9a00020000", 15), "nested"},
 	} {
 		b, v := unhex(t, c.hex), typeNamed(t, c.kind)

@@ -124,7 +124,7 @@ func TestInitRefusals(t *testing.T) {
 }
 
 func TestRulesVersionIsStable(t *testing.T) {
-	if ledger.RulesVersion() != ledger.RulesVersion() || ledger.RulesVersion().IsZero() {
+	if first, second := ledger.RulesVersion(), ledger.RulesVersion(); first != second || first.IsZero() {
 		t.Error("the rules version is no constant")
 	}
 }

@@ -108,8 +108,9 @@ func findSum(root SumNode, number uint64, leaf SumNode, path []SumStep) (uint64,
 		return 0, fmt.Errorf("path of %d steps exceeds %d: %w", len(path), maxSumDepth, ErrSum)
 	}
 	var before uint64
-	node, ok := leaf, true
+	node := leaf
 	for _, s := range path {
+		var ok bool
 		if s.Left {
 			before += s.Sibling.Weight
 			node, ok = sumParent(s.Sibling, node)

@@ -98,7 +98,6 @@ func code(parts ...any) []byte {
 }
 
 func i32c(v int32) []byte { return appendS64([]byte{opI32Const}, int64(v)) }
-func i64c(v int64) []byte { return appendS64([]byte{opI64Const}, v) }
 
 // outcome is how a call ended.
 type outcome struct {

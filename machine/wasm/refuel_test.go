@@ -39,12 +39,24 @@ func (k *tank) left(mod api.Module) int64 { return int64(globalOf(mod, FuelExpor
 
 // linkRefuel offers RefuelImport. A run without a tank has no reserve.
 func linkRefuel(t testing.TB, rt wazero.Runtime) {
-	refuel := func(ctx context.Context, mod api.Module) {
+	link(t, rt, func(ctx context.Context, mod api.Module) {
 		if k, ok := ctx.Value(tankKey{}).(*tank); ok {
 			k.refills++
 			k.split(mod)
 		}
-	}
+	})
+}
+
+// linkEndless offers a RefuelImport that never ends and gives little at a time.
+func linkEndless(t testing.TB, rt wazero.Runtime) {
+	slice := smallSlices()
+	link(t, rt, func(_ context.Context, mod api.Module) {
+		mod.ExportedGlobal(FuelExport).(api.MutableGlobal).Set(uint64(slice()))
+	})
+}
+
+func link(t testing.TB, rt wazero.Runtime, refuel func(context.Context, api.Module)) {
+	t.Helper()
 	if _, err := rt.NewHostModuleBuilder(RefuelModule).NewFunctionBuilder().WithFunc(refuel).Export(RefuelImport).Instantiate(t.Context()); err != nil {
 		t.Fatal(err)
 	}

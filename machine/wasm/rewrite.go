@@ -50,21 +50,19 @@ type rewriter struct {
 	bodyType  FuncType
 	typeIndex uint32
 
-	// free tells for each loop of the body whether freeLoop begins it: neither
-	// a call stands inside nor another loop, which may call refuelFor.
-	free []bool
-	// inside names the loop of each open construct, or -1; calls tells
-	// whether a call or a loop stands inside.
-	inside []openConstruct
+	innermost []bool          // for each loop of the body: beginLoop begins it
+	inside    []openConstruct // while analyse walks
 	// outer counts the constructs that the rewriting put around the first n open
 	// constructs. Its last element is for all of them.
 	outer []uint32
-	cost  uint32 // of the loop that freeLoop began last: they do not nest
+	cost  uint32 // of the loop that beginLoop began last: they do not nest
 }
 
+// openConstruct is a construct whose end was not reached: its number among the
+// loops, or -1, and whether a call or a loop that is not its own stands inside.
 type openConstruct struct {
-	loop  int32
-	calls bool
+	loop         int32
+	calls, loops bool
 }
 
 // survey is what a first look at a body finds.
@@ -73,7 +71,7 @@ type survey struct {
 	floats   bool // has arithmetic that can make a NaN
 	f32, f64 bool
 	bulk     bool
-	freeLoop bool // has an innermost loop without any call
+	freeLoop bool // has an innermost loop without calls
 }
 
 // body returns the rewritten function.
@@ -117,7 +115,7 @@ func (w *rewriter) analyse() survey {
 	var in instr
 	imports := w.m.imported[KindFunc]
 	w.fw.begin()
-	w.free, w.inside = w.free[:0], w.inside[:0]
+	w.innermost, w.inside = w.innermost[:0], w.inside[:0]
 	r := reader{b: w.src}
 	for r.pos < len(w.src) {
 		r.next(&in, &w.m.limits)
@@ -126,27 +124,28 @@ func (w *rewriter) analyse() survey {
 		}
 		switch op := in.op; {
 		case op == opLoop:
-			w.inside = append(w.inside, openConstruct{loop: int32(len(w.free)), calls: !shortType(w.src[in.start+1])})
-			w.free = append(w.free, false)
+			w.inside = append(w.inside, openConstruct{loop: int32(len(w.innermost)), loops: !shortType(w.src[in.start+1])})
+			w.innermost = append(w.innermost, false)
 		case op == opBlock || op == opIf:
 			w.inside = append(w.inside, openConstruct{loop: -1})
 		case op == opEnd:
 			if n := len(w.inside); n > 0 {
 				top := w.inside[n-1]
 				if top.loop >= 0 {
-					w.free[top.loop] = !top.calls
-					s.freeLoop = s.freeLoop || !top.calls
+					w.innermost[top.loop] = !top.loops
+					s.freeLoop = s.freeLoop || !top.loops && !top.calls
 				}
 				w.inside = w.inside[:n-1]
 				if n > 1 {
-					w.inside[n-2].calls = w.inside[n-2].calls || top.calls || top.loop >= 0
+					w.inside[n-2].calls = w.inside[n-2].calls || top.calls
+					w.inside[n-2].loops = w.inside[n-2].loops || top.loops || top.loop >= 0
 				}
 			}
 		case op == opCall && in.a < imports:
-			w.noFreeLoop()
+			w.noteCall()
 		case op == opCall || op == opCallIndirect:
 			s.calls = true
-			w.noFreeLoop()
+			w.noteCall()
 		case isBulk(op):
 			s.bulk = true
 		case makesNaN(op):
@@ -164,9 +163,9 @@ func (w *rewriter) analyse() survey {
 	return s
 }
 
-// noFreeLoop marks the innermost construct as holding a call; the mark moves
+// noteCall marks the innermost construct as holding a call; the mark moves
 // outwards at its end.
-func (w *rewriter) noFreeLoop() {
+func (w *rewriter) noteCall() {
 	if n := len(w.inside); n > 0 {
 		w.inside[n-1].calls = true
 	}
@@ -277,7 +276,7 @@ func (w *rewriter) instructions() {
 	var in instr
 	imports := w.m.imported[KindFunc]
 	r := reader{b: w.src}
-	points, loops := w.fw.points[1:], w.free
+	points, innermost := w.fw.points[1:], w.innermost
 	var dead deadWalk
 	for r.pos < len(w.src) {
 		r.next(&in, &w.m.limits)
@@ -287,14 +286,14 @@ func (w *rewriter) instructions() {
 		}
 		switch op := in.op; {
 		case op == opLoop:
-			if loops[0] {
+			if innermost[0] {
 				w.open(loopLabels)
-				w.freeLoop(&in, points[0].cost)
+				w.beginLoop(&in, points[0].cost)
 				points = points[1:]
 			} else {
 				w.open(0)
 			}
-			loops = loops[1:]
+			innermost = innermost[1:]
 		case op == opBlock || op == opIf:
 			w.open(0)
 		case op == opEnd:
@@ -359,7 +358,7 @@ func (w *rewriter) end(in *instr) {
 	}
 	if w.outer[n] != w.outer[n-1] {
 		w.flush(in.end)
-		w.endFreeLoop()
+		w.endLoop()
 	}
 	w.outer = w.outer[:n]
 }
@@ -382,8 +381,8 @@ func (w *rewriter) brTable(in *instr) {
 	}
 }
 
-// freeLoop begins an innermost loop without calls. A call at its head would cost
-// the engine a store for every value that the loop carries, each time around,
+// beginLoop begins an innermost loop. A call of refuel at its head would cost the
+// engine a store for every value that the loop carries, each time around,
 // although the call is hardly ever made. So it stands outside:
 //
 //	block
@@ -402,19 +401,20 @@ func (w *rewriter) brTable(in *instr) {
 //
 // The first of the two comparisons traps only where the second would. It is
 // there because values that reach the call by two ways are new ones to the
-// engine: only those are stored.
-func (w *rewriter) freeLoop(in *instr, cost uint32) {
+// engine: only those are stored. Other loops have a call inside anyhow, that one
+// at least, and compilers take long over deep nests of such constructs.
+func (w *rewriter) beginLoop(in *instr, cost uint32) {
 	e := &w.e
 	w.replace(in)
 	w.cost = cost
 	blockType := w.src[in.start+1] // one byte, see shortType
 	e.op(opBlock, blockType, opLoop, blockType, opBlock, emptyBlock)
-	e.idx(opLocalGet, w.lFuel)
+	w.getFuel()
 	e.i64(0)
 	e.op(opI64LtS)
 	e.idx(opBrIf, 0)
 	e.op(opLoop, blockType)
-	e.idx(opLocalGet, w.lFuel)
+	w.getFuel()
 	if cost > 0 {
 		e.i64(int64(cost))
 		e.op(opI64Sub)
@@ -429,11 +429,11 @@ func (w *rewriter) freeLoop(in *instr, cost uint32) {
 	}
 }
 
-// loopLabels is how many labels freeLoop puts around a loop.
+// loopLabels is how many labels beginLoop puts around a loop.
 const loopLabels = 3
 
-// endFreeLoop emits what stands behind the original loop.
-func (w *rewriter) endFreeLoop() {
+// endLoop emits what stands behind the original loop.
+func (w *rewriter) endLoop() {
 	e := &w.e
 	e.idx(opBr, 2)
 	e.op(opEnd)

@@ -239,7 +239,7 @@ func (s *suite) run(t *testing.T, spectest []byte) {
 	s.rt = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithCoreFeatures(features))
 	defer s.rt.Close(ctx)
 	s.byName = map[string]*instance{}
-	linkRefuel(t, s.rt)
+	linkEndless(t, s.rt)
 	if _, err := s.rt.InstantiateWithConfig(ctx, spectest, wazero.NewModuleConfig()); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func (s *suite) instantiate(ctx context.Context, b []byte, as string) (*instance
 	if err := Validate(m); err != nil {
 		return nil, err
 	}
-	in, err := Instrument(m, Options{MemoryPages: MaxPages, Fuel: MaxFuel, Frames: spectestDepth, KeepExports: true})
+	in, err := Instrument(m, Options{MemoryPages: MaxPages, Fuel: 10, Frames: spectestDepth, KeepExports: true})
 	if err != nil {
 		return nil, err
 	}

@@ -357,11 +357,9 @@ func (v *validator) tableOp() {
 	case opElemDrop:
 		v.segment(a)
 	case opTableInit, opTableCopy:
-		to, from := v.table(b), anyType
+		to, from := v.table(a), v.table(b)
 		if v.in.op == opTableInit {
-			from = v.segment(a)
-		} else {
-			to, from = v.table(a), v.table(b)
+			to, from = v.table(b), v.segment(a)
 		}
 		if to != from {
 			v.fail(CodeTypeMismatch, "%s from %s to %s", ops[v.in.op].name, from, to)
