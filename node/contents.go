@@ -24,7 +24,7 @@ func (c Contents) File(d assay.Digest) (receipt.Content, error) {
 	if err != nil {
 		return receipt.Content{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	var t merkle.FileTree
 	if _, err := f.WriteTo(&t); err != nil {
 		return receipt.Content{}, err

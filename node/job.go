@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -25,7 +26,7 @@ type JobConfig struct {
 	Bytes    uint64      // of program and input
 	Store    *blob.Store // holds program and input; receives the output
 	Remote   blob.Source // the validator's store: the accepted output is fetched there
-	Progress func(requester.Progress)
+	Progress func(requester.Progress, *board.Case)
 }
 
 // Finished is a job that has settled.
@@ -66,8 +67,12 @@ type jobLoop struct {
 	events chan requester.Event
 	tasks  sync.WaitGroup
 
-	mu   sync.Mutex
-	fees assay.Amount
+	last  *board.Case // as far as it was followed
+	pulse pulse
+
+	mu      sync.Mutex
+	fees    assay.Amount
+	refusal *assay.Refusal // of the submission
 }
 
 // patience is how often a core hears that time has passed: a halted network
@@ -78,6 +83,7 @@ func (r *jobLoop) follow(ctx context.Context) (*board.Case, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer r.tasks.Wait()
 	defer cancel()
+	r.pulse.felt()
 	moments := r.Network.Watch(ctx)
 	tick := time.NewTicker(patience)
 	defer tick.Stop()
@@ -86,17 +92,20 @@ func (r *jobLoop) follow(ctx context.Context) (*board.Case, error) {
 		select {
 		case m, ok := <-moments:
 			if !ok {
-				if err := ctx.Err(); err != nil {
-					return nil, err
-				}
-				return nil, ErrUnreachable
+				return nil, cmp.Or(ctx.Err(), ErrUnreachable)
 			}
 			c, err := r.Network.Case(ctx, r.core.ID())
 			if err != nil && assay.CodeOf(err) != ledger.CodeUnknownJob {
 				continue
 			}
+			r.pulse.felt()
+			r.last = c
 			event = requester.State{Moment: m, Case: c}
 		case <-tick.C:
+			if r.pulse.gone() {
+				return nil, fmt.Errorf("%w: no answer for %s", ErrUnreachable, unreachableAfter)
+			}
+			r.tasks.Go(func() { r.pulse.feel(ctx, r.Network) })
 			event = requester.Passed{Now: Now()}
 		case event = <-r.events:
 		case <-ctx.Done():
@@ -107,23 +116,38 @@ func (r *jobLoop) follow(ctx context.Context) (*board.Case, error) {
 			case requester.Send:
 				r.tasks.Go(func() { r.send(ctx, e) })
 			case requester.Progress:
-				r.Progress(e)
+				r.Progress(e, r.last)
 			case requester.Done:
-				return e.Case, e.Err
+				return e.Case, r.reason(e.Err)
 			}
 		}
 	}
+}
+
+// reason puts the ledger's own refusal, and what it cost, in the place of the
+// core's word for it.
+func (r *jobLoop) reason(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if assay.CodeOf(err) != requester.CodeStopped || r.refusal == nil {
+		return err
+	}
+	return fmt.Errorf("%w; the refused transaction cost %d", r.refusal, r.fees)
 }
 
 // send submits. A refusal ends the job, unless it says that the job is known:
 // then an earlier copy has landed.
 func (r *jobLoop) send(ctx context.Context, e requester.Send) {
 	res, err := r.wallet.Submit(ctx, e.Messages...)
+	var refusal *assay.Refusal
+	refused := errors.As(err, &refusal) && !Passing(err)
 	r.mu.Lock()
 	r.fees += res.Fee
+	if refused {
+		r.refusal = refusal
+	}
 	r.mu.Unlock()
-	var refusal *assay.Refusal
-	if !errors.As(err, &refusal) {
+	if !refused {
 		return
 	}
 	select {
@@ -161,7 +185,7 @@ func (r *jobLoop) receipt(ctx context.Context, f *Finished) error {
 	if err != nil {
 		return fmt.Errorf("prove the record: %w", err)
 	}
-	inclusion, err := inclusionOf(g, proof)
+	inclusion, err := proof.Inclusion()
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -82,6 +83,7 @@ func StartLocal(ctx context.Context, cfg LocalConfig) (_ *Local, err error) {
 			err = errors.Join(err, l.Close())
 		}
 	}()
+	cfg.Executor = newTurns(cfg.Executor)
 	players, err := adversary.Assign(cfg.Providers, cfg.Cheaters)
 	if err != nil {
 		return nil, err
@@ -109,6 +111,32 @@ func StartLocal(ctx context.Context, cfg LocalConfig) (_ *Local, err error) {
 		return nil, err
 	}
 	return l, l.startActors(run, cfg, account, parties)
+}
+
+// turnsMax bounds the executions that a process runs at once, each with up to
+// 256 MiB of guest memory under default limits.
+const turnsMax = 6
+
+// turns lets executions of one process take turns: more of them than processors
+// end no sooner, and hold their memory all the while.
+type turns struct {
+	executor.Executor
+	free chan struct{}
+}
+
+func newTurns(x executor.Executor) *turns {
+	return &turns{x, make(chan struct{}, min(max(2, runtime.GOMAXPROCS(0)), turnsMax))}
+}
+
+// Execute implements executor.Executor.
+func (t *turns) Execute(ctx context.Context, job *assay.Job, a executor.Artifacts) (*executor.Outcome, error) {
+	select {
+	case t.free <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-t.free }()
+	return t.Executor.Execute(ctx, job, a)
 }
 
 func (l *Local) memory() (*blob.Store, error) {

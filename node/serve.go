@@ -25,7 +25,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 		defer cancel()
 		if server.Shutdown(late) != nil {
-			server.Close()
+			_ = server.Close() // what hung on is cut off
 		}
 	})
 	defer stop()

@@ -28,6 +28,8 @@ type ValidatorConfig struct {
 	P2P       string   // host:port for other validators; empty: none
 	Peers     []string // id@host:port
 	Logger    *slog.Logger
+	// Ready is called once the chain runs and the API is about to be served.
+	Ready func()
 }
 
 // RunValidator runs a validator until ctx ends or it halts.
@@ -41,7 +43,7 @@ func RunValidator(ctx context.Context, cfg ValidatorConfig) (err error) {
 		Home: cfg.Home, Listen: cfg.P2P, Peers: cfg.Peers, Profile: profile, Logger: cfg.Logger,
 	})
 	if err != nil {
-		cfg.Listener.Close()
+		_ = cfg.Listener.Close() // the error to tell is the other one
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Stop()) }()
@@ -66,6 +68,9 @@ func RunValidator(ctx context.Context, cfg ValidatorConfig) (err error) {
 			cancel(err)
 		}
 	})
+	if cfg.Ready != nil {
+		cfg.Ready()
+	}
 	if err := Serve(ctx, cfg.Listener, NetworkHandler(n, cfg.Blobs)); err != nil {
 		return err
 	}

@@ -7,17 +7,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/capacloud/assay"
-	"github.com/capacloud/assay/node"
 )
 
 func newAccount() *cobra.Command {
-	cmd := &cobra.Command{Use: "account", Short: "send credits, and see where every coin is"}
-	cmd.AddCommand(
+	return group(
+		"account", "send credits, and see where every coin is",
 		newAccountShow("show", "print a balance", false),
 		newAccountShow("explain", "print every coin of an account: how much, why it is locked, until when", true),
 		newAccountSend(),
 	)
-	return cmd
 }
 
 type accountView struct {
@@ -40,7 +38,12 @@ func newAccountShow(name, short string, explain bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   name + " [KEY]",
 		Short: short,
-		Args:  cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("%s takes one KEY or the name of one; got %d arguments", cmd.CommandPath(), len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := accountKey(cmd, args)
 			if err != nil {
@@ -144,10 +147,9 @@ func newAccountSend() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := node.Wallet{Network: client, Key: key}
-			res, err := w.Submit(cmd.Context(), &assay.Transfer{To: to, Amount: assay.Amount(amount)})
+			res, err := submit(cmd.Context(), client, key, &assay.Transfer{To: to, Amount: assay.Amount(amount)})
 			if err != nil {
-				return networkError(err)
+				return err
 			}
 			if asJSON {
 				writeJSON(cmd.OutOrStdout(), struct {

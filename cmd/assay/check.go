@@ -11,6 +11,7 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/blob"
+	exec "github.com/capacloud/assay/executor"
 	executor "github.com/capacloud/assay/executor/wasm"
 	"github.com/capacloud/assay/node"
 )
@@ -74,8 +75,11 @@ var settings = []struct {
 
 func (o *runOptions) check(cmd *cobra.Command, arg string, args []string) error {
 	ctx := cmd.Context()
-	u := newUI(cmd.ErrOrStderr(), o.json)
+	u := newUI(cmd.ErrOrStderr())
 	u.line("program", "%s", arg)
+	if err := o.validateJob(); err != nil {
+		return err
+	}
 	prog, err := o.program(ctx, u, newStopwatch(), arg)
 	if err != nil {
 		return err
@@ -87,7 +91,7 @@ func (o *runOptions) check(cmd *cobra.Command, arg string, args []string) error 
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer end(store)
 	job, err := o.trialJob(ctx, store, prog, args)
 	if err != nil {
 		return err
@@ -123,9 +127,9 @@ func (o *runOptions) trialJob(ctx context.Context, store *blob.Store, prog *prog
 		return job, asInput(err)
 	}
 	if o.stdin != "" {
-		e, err := store.PutTree(ctx, o.stdin)
+		e, err := importStdin(ctx, store, o.stdin)
 		if err != nil {
-			return job, asInput(err)
+			return job, err
 		}
 		job.Stdin = e.Digest
 	}
@@ -144,10 +148,18 @@ func try(ctx context.Context, u *ui, name string, engine executor.Engine, procs 
 	if err != nil {
 		return t, err
 	}
-	defer x.Close(context.WithoutCancel(ctx))
 	s := u.start("executing", "%s", name)
 	begin := time.Now()
-	out, err := x.Execute(ctx, job, store)
+	var out *exec.Outcome
+	abandoned, err := await(ctx, func() (err error) {
+		out, err = x.Execute(ctx, job, store)
+		return err
+	})
+	if abandoned {
+		s.close()
+		return t, err
+	}
+	defer endEngine(x)
 	t.Millis = time.Since(begin).Milliseconds()
 	switch {
 	case errors.Is(err, executor.ErrHostStack):

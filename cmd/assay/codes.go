@@ -11,6 +11,8 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/adversary"
+	"github.com/capacloud/assay/api"
+	"github.com/capacloud/assay/beacon"
 	"github.com/capacloud/assay/blob"
 	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/comet"
@@ -27,33 +29,44 @@ import (
 
 //go:generate sh -c "go run . codes > ../../docs/CODES.md"
 
-// allCodes gathers the tables of every package, sorted by kind and code. A code
+// allCodes are the codes of every package, sorted by kind and code. A code
 // that two packages use for one thing stands there once.
 var allCodes = sync.OnceValue(func() []assay.CodeInfo {
-	var all []assay.CodeInfo
-	for _, c := range wasm.Codes() {
-		all = append(all, assay.CodeInfo{Code: assay.Code(c.Code), Kind: assay.KindRefusal, Text: c.Text, Hint: c.Hint})
-	}
-	for _, table := range [][]assay.CodeInfo{
-		assay.Codes(), policy.Codes(), quorum.Codes(), board.Codes(), market.Codes(), ledger.Codes(), comet.Codes,
-		executor.Codes(), blob.Codes(), receipt.Codes(), provider.Codes(), requester.Codes(), adversary.Codes(), cliCodes(),
-	} {
-		all = append(all, table...)
-	}
+	all := everyCode()
 	slices.SortStableFunc(all, func(a, b assay.CodeInfo) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Code, b.Code))
 	})
 	return slices.CompactFunc(all, func(a, b assay.CodeInfo) bool { return a.Code == b.Code && a.Kind == b.Kind })
 })
 
+// everyCode gathers the tables of every package.
+func everyCode() []assay.CodeInfo {
+	var all []assay.CodeInfo
+	for _, c := range wasm.Codes() {
+		all = append(all, assay.CodeInfo{Code: assay.Code(c.Code), Kind: assay.KindRefusal, Text: c.Text, Hint: c.Hint})
+	}
+	for _, table := range [][]assay.CodeInfo{
+		assay.Codes(), beacon.Codes(), policy.Codes(), quorum.Codes(), board.Codes(), market.Codes(), ledger.Codes(), comet.Codes, api.Codes,
+		executor.Codes(), blob.Codes(), receipt.Codes(), provider.Codes(), requester.Codes(), adversary.Codes(), cliCodes(),
+	} {
+		all = append(all, table...)
+	}
+	return all
+}
+
 // hintOf says what to do about a code.
-func hintOf(code assay.Code) string {
+func hintOf(code assay.Code) string { return infoOf(code).Hint }
+
+// textOf says what a code means.
+func textOf(code assay.Code) string { return infoOf(code).Text }
+
+func infoOf(code assay.Code) assay.CodeInfo {
 	for _, c := range allCodes() {
 		if c.Code == code {
-			return c.Hint
+			return c
 		}
 	}
-	return ""
+	return assay.CodeInfo{}
 }
 
 func newCodes() *cobra.Command {

@@ -80,17 +80,17 @@ func (o *runOptions) conclude(cmd *cobra.Command, u *ui, watch *stopwatch, net *
 	}
 	if o.json {
 		v.Timings = watch.all()
-		if ending != nil {
+		if ending != nil && ending.exit != exitProgram {
 			_, failed := explain(ending)
-			if ending.exit != exitProgram {
-				v.Error = &failed
-			}
-			ending.cause = errSilent
+			v.Error = &failed
 		}
 		writeJSON(cmd.OutOrStdout(), v)
 	}
-	if ending == nil {
+	switch {
+	case ending == nil:
 		return nil
+	case o.json:
+		ending.cause = errSilent // the object has told it
 	}
 	return ending
 }
@@ -109,9 +109,13 @@ func endingOf(f *node.Finished) *exitError {
 		if code == "" {
 			code = receipt.CodeUndecided
 		}
-		return &exitError{exit: exitUndecided, code: code, text: "the protocol reached no verdict; the escrow came back less fees", job: job}
+		text := "the job ended without a verdict"
+		if why := textOf(code); why != "" {
+			text += ": " + why
+		}
+		return &exitError{exit: exitUndecided, code: code, text: text + "; " + costOf(f), job: job}
 	case rec.Settlement.Availability == assay.NotAvailable:
-		return &exitError{exit: exitUndecided, code: codeUnavailable, text: "accepted, but nobody delivered the output; nobody was paid", job: job}
+		return &exitError{exit: exitUndecided, code: codeUnavailable, text: "accepted, but nobody delivered the output; " + costOf(f), job: job}
 	}
 	r := rec.Verdict.Result
 	if r.Status == assay.Exited && r.ExitCode == 0 {
@@ -119,9 +123,16 @@ func endingOf(f *node.Finished) *exitError {
 	}
 	e := &exitError{exit: exitProgram, code: r.Trap, text: "the program " + endedAs(r), job: job}
 	if e.code == "" {
-		e.code = assay.Code(r.Status.String())
+		e.code = codeProgram
 	}
 	return e
+}
+
+// costOf tells what a job without an output has cost.
+func costOf(f *node.Finished) string {
+	s := &f.Case.Record.Settlement
+	return fmt.Sprintf("it cost %s (protocol fee %s, transaction fees %s), and %s of the escrow came back",
+		credits(s.Paid+s.Fees+f.TxFees), credits(s.Fees), credits(f.TxFees), credits(s.Refunded))
 }
 
 func endedAs(r *assay.Result) string {
@@ -147,7 +158,7 @@ func tellVerdict(u *ui, net *session, f *node.Finished, paths receiptPaths) {
 		}
 		u.line(rec.Verdict.Outcome.String(), "%s   %s   fuel %s", r.Output, ended, count(r.Fuel))
 	} else {
-		u.line(rec.Verdict.Outcome.String(), "%s", rec.Verdict.Code)
+		u.line(rec.Verdict.Outcome.String(), "%s: %s", rec.Verdict.Code, textOf(rec.Verdict.Code))
 	}
 	for _, x := range rec.Verdict.Findings {
 		u.line("  because", "%s: %s (%s)", x.Check, x.Text, x.Outcome)

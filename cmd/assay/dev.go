@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,7 +47,7 @@ type devOptions struct {
 
 func (o *devOptions) run(cmd *cobra.Command) error {
 	ctx := cmd.Context()
-	u := newUI(cmd.ErrOrStderr(), o.json)
+	u := newUI(cmd.ErrOrStderr())
 	cheaters, err := o.cheaters.counts(o.providers)
 	if err != nil {
 		return err
@@ -57,7 +56,7 @@ func (o *devOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return badInput(codeFile, "listen: %v", err)
 	}
-	defer ln.Close()
+	defer end(ln)
 	home, err := os.MkdirTemp("", "assay-dev-*")
 	if err != nil {
 		return badInput(codeFile, "%v", err)
@@ -67,7 +66,7 @@ func (o *devOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	defer engine.Close(context.WithoutCancel(ctx))
+	defer endEngine(engine)
 	s := u.start("network", "starting 1 validator and %d providers", o.providers)
 	local, err := node.StartLocal(ctx, node.LocalConfig{
 		Kind: assay.Dev, Home: filepath.Join(home, "chain"), Providers: o.providers, Cheaters: cheaters,

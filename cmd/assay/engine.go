@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"path/filepath"
 
 	"github.com/capacloud/assay"
@@ -56,3 +57,10 @@ func (r *rerunner) Execute(ctx context.Context, job *assay.Job) (*assay.Result, 
 	}
 	return &out.Result, nil
 }
+
+// end closes what can no longer fail anybody: a store that was read, a listener
+// that was served.
+func end(c io.Closer) { _ = c.Close() }
+
+// endEngine frees compiled code. Nothing may be running on it.
+func endEngine(x *executor.Executor) { _ = x.Close(context.Background()) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/capacloud/assay"
 )
@@ -32,14 +33,15 @@ const (
 	codeGoBuild       assay.Code = "go-build-failed"
 	codeInputTwice    assay.Code = "input-name-twice"
 	codeFile          assay.Code = "file"
-	codeTimeout       assay.Code = "timeout"
 	codeUnavailable   assay.Code = "unavailable"
 	codeHome          assay.Code = "no-home"
 	codeDiffers       assay.Code = "differs"
 	codeNotComparable assay.Code = "not-comparable"
-	codeUnknownJob    assay.Code = "unknown-job"
 	codeKeyExists     assay.Code = "key-exists"
 	codePassphrase    assay.Code = "passphrase"
+	codeOutNotEmpty   assay.Code = "out-not-empty"
+	codeNoKey         assay.Code = "no-key"
+	codeProgram       assay.Code = "program-failed"
 )
 
 // cliCodes documents them.
@@ -49,7 +51,7 @@ func cliCodes() []assay.CodeInfo {
 	}
 	return []assay.CodeInfo{
 		r(codeUsage, "the command line does not parse", "see `assay COMMAND --help`"),
-		r(codeInterrupted, "interrupted by a signal before the end", "a submitted job goes on; `assay job show ID` finds it on a network that is not in-process"),
+		r(codeInterrupted, "interrupted by a signal before the end", "a job that a network has goes on without you; nothing is left of an in-process one"),
 		r(codeUnreachable, "the network or a store does not answer", "check the URL; a submitted job goes on without you"),
 		r(codeNoProgram, "PROGRAM is not a .wasm file, a Go package, or a folder that holds exactly one .wasm", "name one of these"),
 		r(codeNotWasm, "the file does not begin with the wasm magic number", "compile it for WASI preview 1 first"),
@@ -57,24 +59,26 @@ func cliCodes() []assay.CodeInfo {
 		r(codeGoBuild, "the Go package does not compile for wasip1", "the compiler's words stand above; cgo and sockets are not available there"),
 		r(codeInputTwice, "two --in have the same base name", "rename one: each appears under /in/<base name>"),
 		r(codeFile, "a file or folder cannot be read or written", "check the path and its permissions"),
-		r(codeTimeout, "the job did not end in time", "it goes on; `assay job show ID` continues"),
 		r(codeUnavailable, "the result was accepted but nobody delivered its bytes; nobody was paid", "submit again; the escrow came back less fees"),
 		r(codeHome, "no folder for keys and caches", "set ASSAY_HOME to a writable folder"),
 		r(codeDiffers, "two engines or two host settings gave different results", "the job is not deterministic; do not pay for it yet"),
 		r(codeNotComparable, "the interpreter's own stack overflowed, which says nothing about the program", "reduce the recursion depth to compare"),
-		r(codeUnknownJob, "the network has no job with this id", "check the id and the network"),
-		r(codeKeyExists, "a key of this name exists", "choose another name; keys are never overwritten"),
+		r(codeProgram, "the result was accepted: the program failed, or is no valid module", "look at its stderr; the executions were paid, and the receipt proves that it ends like this"),
+		r(codeNoKey, "the key that is to sign or to be shown does not exist", "make one with `assay key new NAME`, name it with --key, and have its account funded"),
+		r(codeOutNotEmpty, "the --out folder holds something already", "name a new or empty folder: nothing is overwritten"),
+		r(codeKeyExists, "a key or validator lies there already", "choose another name or folder; keys are never overwritten"),
 		r(codePassphrase, "the key is encrypted and no passphrase was given", "answer the prompt, or set ASSAY_PASSPHRASE"),
 	}
 }
 
-// exitError ends a command with an exit code, a reason code and a hint.
+// exitError ends a command with an exit code and a reason code, whose hint
+// stands in the tables.
 type exitError struct {
 	exit  int
 	code  assay.Code
 	text  string
-	hint  string
 	job   string // set when a job was submitted
+	url   string // of the network that goes on with it
 	cause error
 }
 
@@ -102,13 +106,29 @@ type failure struct {
 func explain(err error) (int, failure) {
 	var e *exitError
 	if errors.As(err, &e) {
-		return e.exit, failure{Code: e.code, Text: e.text, Hint: firstOf(e.hint, hintOf(e.code))}
+		return e.exit, failure{Code: e.code, Text: plainly(e.text, e.code), Hint: hintOf(e.code)}
 	}
 	var r *assay.Refusal
 	if errors.As(err, &r) {
-		return exitUsage, failure{Code: r.Code, Text: err.Error(), Hint: hintOf(r.Code)}
+		return exitUsage, failure{Code: r.Code, Text: plainly(err.Error(), r.Code), Hint: hintOf(r.Code)}
 	}
 	return exitInternal, failure{Code: assay.CodeInternal, Text: err.Error(), Hint: "this is a bug of assay; please report it with the command line"}
+}
+
+// plainly drops a code that the text repeats: it is printed before it.
+func plainly(text string, code assay.Code) string {
+	text = strings.TrimSuffix(text, ": "+string(code))
+	return strings.Replace(text, string(code)+": ", "", 1)
+}
+
+// interrupted keeps which job an interrupted command was about.
+func interrupted(err error) error {
+	e := &exitError{exit: exitInterrupted, code: codeInterrupted, text: "interrupted", cause: err}
+	var inner *exitError
+	if errors.As(err, &inner) {
+		e.job, e.url = inner.job, inner.url
+	}
+	return e
 }
 
 // report prints an error that ended a command and returns the exit code.
@@ -120,21 +140,22 @@ func report(err error, asJSON bool, stdout, stderr io.Writer) int {
 	if errors.Is(err, errSilent) {
 		return exit
 	}
+	e := &exitError{}
+	errors.As(err, &e)
 	if asJSON {
-		out := struct {
+		writeJSON(stdout, struct {
 			Job   string  `json:"job,omitempty"`
 			Error failure `json:"error"`
-		}{Error: f}
-		var e *exitError
-		if errors.As(err, &e) {
-			out.Job = e.job
-		}
-		writeJSON(stdout, out)
-		return exit
+		}{e.job, f})
 	}
 	fmt.Fprintf(stderr, "assay: %s: %s\n", f.Code, f.Text)
 	if f.Hint != "" {
 		fmt.Fprintf(stderr, "       %s\n", f.Hint)
+	}
+	if e.job != "" && e.url != "" {
+		fmt.Fprintf(stderr, "       continue:  assay job show %s --network %s\n", e.job, e.url)
+	} else if e.job != "" && exit == exitInterrupted {
+		fmt.Fprintf(stderr, "       job %s ended with the in-process network\n", e.job)
 	}
 	return exit
 }
@@ -144,11 +165,4 @@ func writeJSON(w io.Writer, v any) {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(v) // stdout gone: nobody is left to tell
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

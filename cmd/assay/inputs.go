@@ -42,6 +42,40 @@ func importInputs(ctx context.Context, store *blob.Store, paths []string) (root 
 	return root, merkle.FolderSize(entries), nil
 }
 
+// importStdin puts the file behind --stdin into a store.
+func importStdin(ctx context.Context, store *blob.Store, path string) (merkle.Entry, error) {
+	e, err := store.PutTree(ctx, path)
+	switch {
+	case err != nil:
+		return e, asInput(err)
+	case e.Kind != merkle.File:
+		return e, badInput(codeFile, "--stdin %s is a folder", path)
+	}
+	return e, nil
+}
+
+// keepBytesMax bounds what an in-process run leaves in the local store.
+const keepBytesMax = 256 << 20
+
+// keep copies program and inputs of an in-process job into the local store,
+// where `verify --rerun` finds them after the network has gone. That is a
+// convenience: a read-only HOME must not fail a job.
+func keep(ctx context.Context, from *blob.Store, job *assay.Job, bytes uint64) {
+	if bytes > keepBytesMax {
+		return
+	}
+	store, err := openLocalStore()
+	if err != nil {
+		return
+	}
+	defer end(store)
+	for _, e := range artifactsOf(job) {
+		if _, err := blob.Copy(ctx, store, from, e.Digest, e.Kind); err != nil {
+			return
+		}
+	}
+}
+
 // baseName is the name under /in. The folder "." has one too: its own.
 func baseName(path string) (string, error) {
 	abs, err := filepath.Abs(path)

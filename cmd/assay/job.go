@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,9 +14,9 @@ import (
 )
 
 func newJob() *cobra.Command {
-	cmd := &cobra.Command{Use: "job", Short: "look at the jobs of a network"}
-	cmd.AddCommand(newJobList(), newJobShow("show", "print where a job stands", false), newJobShow("explain", "tell everything that happened to a job, and where each coin of it is", true))
-	return cmd
+	return group("job", "look at the jobs of a network", newJobList(),
+		newJobShow("show", "print where a job stands", false),
+		newJobShow("explain", "tell everything that happened to a job, and where each coin of it is", true))
 }
 
 // jobView is the object of `job show --json`.
@@ -109,7 +110,7 @@ func newJobShow(name, short string, explain bool) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := canon.ParseDigest(args[0])
 			if err != nil {
-				return badInput(codeUnknownJob, "%v", err)
+				return badInput(ledger.CodeUnknownJob, "%v", err)
 			}
 			client, err := dial(cmd.Context(), network)
 			if err != nil {
@@ -117,7 +118,7 @@ func newJobShow(name, short string, explain bool) *cobra.Command {
 			}
 			c, err := client.Case(cmd.Context(), id)
 			if assay.CodeOf(err) == ledger.CodeUnknownJob {
-				return &exitError{exit: exitRefuted, code: codeUnknownJob, text: "no such job: " + args[0], cause: err}
+				return &exitError{exit: exitRefuted, code: ledger.CodeUnknownJob, text: "no such job: " + args[0], cause: err}
 			}
 			if err != nil {
 				return networkError(err)
@@ -171,7 +172,7 @@ func printJob(cmd *cobra.Command, v *jobView, c *board.Case, explain bool) {
 	w := cmd.OutOrStdout()
 	fmt.Fprintf(w, "job        %s\npolicy     %s\nphase      %s\nrequester  %s\n", v.Job, v.Policy, v.Phase, v.Requester)
 	if v.Verdict != "" {
-		fmt.Fprintf(w, "verdict    %s %s\n", v.Verdict, v.Code)
+		fmt.Fprintf(w, "verdict    %s\n", strings.TrimSpace(v.Verdict+" "+string(v.Code)))
 	}
 	for _, s := range v.Seats {
 		fmt.Fprintf(w, "seat %-5d %s  %s  price %s, stake %s, bond %s\n", s.Seat, s.Provider, s.State, credits(s.Price), credits(s.Stake), credits(s.Bond))
@@ -190,7 +191,11 @@ func printJob(cmd *cobra.Command, v *jobView, c *board.Case, explain bool) {
 		fmt.Fprintf(w, "draw       asked at height %d, answered by the beacon of height %d, over a free stake of %s\n", d.Asked, d.Height, credits(d.Market.Weight))
 	}
 	for _, p := range v.Payments {
-		fmt.Fprintf(w, "coin       %s to %s: %s\n", credits(p.Amount), p.To, p.Code)
+		to := p.To.String()
+		if p.To.IsZero() {
+			to = "the validators"
+		}
+		fmt.Fprintf(w, "coin       %s to %s: %s\n", credits(p.Amount), to, p.Code)
 	}
 	for _, x := range v.Faults {
 		fmt.Fprintf(w, "fault      %s %s: %s (slashed %s, penalty %s)\n", x.Provider, x.Class, x.Text, credits(x.Slashed), credits(x.Penalty))

@@ -11,9 +11,7 @@ import (
 )
 
 func newKey() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "make and show keys"}
-	cmd.AddCommand(newKeyNew(), newKeyShow())
-	return cmd
+	return group("key", "make and show keys", newKeyNew(), newKeyShow())
 }
 
 func newKeyNew() *cobra.Command {

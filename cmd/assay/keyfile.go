@@ -72,7 +72,10 @@ func saveKey(file string, key ed25519.PrivateKey, passphrase string) error {
 // loadKey reads a key file, asking for the passphrase when it is encrypted.
 func loadKey(file string, ask func() (string, error)) (ed25519.PrivateKey, error) {
 	info, err := os.Stat(file)
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, badInput(codeNoKey, "there is no key %s", file)
+	case err != nil:
 		return nil, badInput(codeFile, "%v", err)
 	}
 	if info.Size() > maxKeyFile {

@@ -29,6 +29,8 @@ func main() {
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// Whoever interrupts twice does not want to wait for our tidying up.
+	context.AfterFunc(ctx, stop)
 
 	root := newRoot()
 	root.SetArgs(args)
@@ -37,7 +39,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if ctx.Err() != nil && err != nil {
-		err = &exitError{exit: exitInterrupted, code: codeInterrupted, text: "interrupted", cause: err}
+		err = interrupted(err)
 	}
 	return report(err, wantsJSON(args), stdout, stderr)
 }
@@ -53,9 +55,8 @@ Start with:   assay run ./examples/wordfreq --in LICENSE
 Then check:   assay verify wordfreq.receipt --trust wordfreq.receipt.anchor`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return cmd.Help()
-		},
+		Args:          noSuchCommand,
+		RunE:          help,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -66,6 +67,22 @@ Then check:   assay verify wordfreq.receipt --trust wordfreq.receipt.anchor`,
 		newJob(), newAccount(), newKey(), newCodes(),
 	)
 	return root
+}
+
+// group is a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: noSuchCommand, RunE: help}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("%s has no command %q; see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	return nil
 }
 
 // exactArgs is cobra.ExactArgs with our exit code.

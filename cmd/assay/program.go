@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // maxProgramBytes bounds a program; a larger one is refused before it is read.
@@ -19,7 +20,6 @@ const maxProgramBytes = 64 << 20
 type program struct {
 	name  string // of the receipt, and argv[0]
 	bytes []byte
-	built bool // compiled here from Go source
 }
 
 // resolveProgram finds the wasm bytes behind a PROGRAM argument: a .wasm file,
@@ -30,8 +30,11 @@ func resolveProgram(ctx context.Context, arg string, compiling func()) (*program
 	if err != nil {
 		return nil, badInput(codeFile, "%v", err)
 	}
-	if !info.IsDir() {
+	switch {
+	case info.Mode().IsRegular():
 		return readProgram(arg)
+	case !info.IsDir():
+		return nil, badInput(codeNoProgram, "%s is %s, not a file", arg, info.Mode().Type())
 	}
 	if goFiles, _ := filepath.Glob(filepath.Join(arg, "*.go")); len(goFiles) > 0 {
 		compiling()
@@ -82,7 +85,11 @@ func buildGo(ctx context.Context, dir string) (*program, error) {
 	out := filepath.Join(tmp, "guest.wasm")
 	cmd := exec.CommandContext(ctx, goTool, "build", "-trimpath", "-buildvcs=false", "-o", out, ".")
 	cmd.Dir = abs
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=", "GOEXPERIMENT=")
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=", "GOEXPERIMENT=", "GOTMPDIR="+tmp)
+	// An interrupt ends the compilers that `go` started too; what they had
+	// under way lies in our folder.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var words bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &words, &words
 	if err := cmd.Run(); err != nil {
@@ -102,5 +109,5 @@ func buildGo(ctx context.Context, dir string) (*program, error) {
 	if !bytes.HasPrefix(b, []byte("\x00asm")) {
 		return nil, badInput(codeGoBuild, "%s is not package main", dir)
 	}
-	return &program{name: filepath.Base(abs), bytes: b, built: true}, nil
+	return &program{name: filepath.Base(abs), bytes: b}, nil
 }

@@ -53,7 +53,7 @@ type providerOptions struct {
 
 func (o *providerOptions) run(cmd *cobra.Command) error {
 	ctx := cmd.Context()
-	u := newUI(cmd.ErrOrStderr(), o.json)
+	u := newUI(cmd.ErrOrStderr())
 	u.line("network", "asking %s", o.network)
 	client, err := dial(ctx, o.network)
 	if err != nil {
@@ -80,17 +80,17 @@ func (o *providerOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	defer work.Close()
+	defer end(work)
 	public, err := openStore(o.dir, "public")
 	if err != nil {
 		return err
 	}
-	defer public.Close()
+	defer end(public)
 	ln, err := listenOn(o.listen)
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
+	defer end(ln)
 	if o.url == "" {
 		o.url = node.URLOf(ln)
 	}
@@ -117,9 +117,8 @@ func (o *providerOptions) enlist(ctx context.Context, n node.Network, key ed2551
 	if staked < o.stake {
 		messages = append(messages, &assay.Stake{Provider: self, Amount: o.stake - staked})
 	}
-	w := node.Wallet{Network: n, Key: key}
-	_, err := w.Submit(ctx, messages...)
-	return networkError(err)
+	_, err := submit(ctx, n, key, messages...)
+	return err
 }
 
 // providerFloat is what a provider wants beside its stake, for bonds and fees.
@@ -146,7 +145,7 @@ func (o *providerOptions) serve(cmd *cobra.Command, client *api.Client, key ed25
 	if err != nil {
 		return err
 	}
-	defer engine.Close(context.WithoutCancel(ctx))
+	defer endEngine(engine)
 	source, err := blob.NewClient(blob.ClientConfig{Base: o.network})
 	if err != nil {
 		return err
@@ -165,14 +164,16 @@ func (o *providerOptions) serve(cmd *cobra.Command, client *api.Client, key ed25
 		served = node.Serve(ctx, ln, mux)
 		cancel()
 	})
+	log := logger(cmd, o.verbose)
+	serving.Go(func() { node.Supervise(ctx, client, log) })
 	err = node.RunProvider(ctx, node.ProviderConfig{
 		Network: client, Key: key, Core: core, Executor: engine,
-		Source: source, Work: work, Public: public, Logger: logger(cmd, o.verbose),
+		Source: source, Work: work, Public: public, Logger: log,
 	})
 	cancel()
 	serving.Wait()
 	if errors.Is(err, node.ErrUnreachable) {
-		return unreachable(err, "")
+		return unreachable(err)
 	}
 	return errors.Join(err, served)
 }

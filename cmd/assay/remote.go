@@ -13,6 +13,7 @@ import (
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/api"
 	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/comet"
 	"github.com/capacloud/assay/merkle"
 	"github.com/capacloud/assay/node"
 )
@@ -39,15 +40,23 @@ func dial(ctx context.Context, url string) (*api.Client, error) {
 
 // networkError gives the exit code 4 to what a network's absence causes.
 func networkError(err error) error {
-	switch assay.CodeOf(err) {
-	case api.CodeServer, api.CodeBusy:
-		return &exitError{exit: exitUnreachable, code: codeUnreachable, text: err.Error(), cause: err}
-	case assay.CodeInternal:
-		if errors.Is(err, context.DeadlineExceeded) {
-			return &exitError{exit: exitUnreachable, code: codeUnreachable, text: err.Error(), cause: err}
-		}
+	if node.Passing(err) {
+		return unreachable(err)
 	}
 	return err
+}
+
+// submitWait is how long a command that sends one transaction waits for the
+// block that holds it.
+const submitWait = time.Minute
+
+// submit sends one transaction and waits for its block.
+func submit(ctx context.Context, n node.Network, key ed25519.PrivateKey, messages ...assay.Message) (comet.TxResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, submitWait)
+	defer cancel()
+	w := node.Wallet{Network: n, Key: key}
+	res, err := w.Submit(ctx, messages...)
+	return res, networkError(err)
 }
 
 // openKey loads a key by name. On a network with a faucet the default key is
@@ -87,9 +96,8 @@ func fill(ctx context.Context, n node.Network, key ed25519.PrivateKey, least ass
 	if have.Balance > least {
 		return nil
 	}
-	w := node.Wallet{Network: n, Key: key}
-	_, err = w.Submit(ctx, &assay.Faucet{To: assay.KeyOf(key), Amount: min(limit, max(2*least, faucetPortion))})
-	return networkError(err)
+	_, err = submit(ctx, n, key, &assay.Faucet{To: assay.KeyOf(key), Amount: min(limit, max(2*least, faucetPortion))})
+	return err
 }
 
 // faucetPortion is what a newcomer asks for.
@@ -105,7 +113,7 @@ func (o *runOptions) connectURL(cmd *cobra.Command, u *ui) (*session, error) {
 		return nil, err
 	}
 	g := client.Genesis()
-	s.end("%s: %s, %d validators, %s", o.network, g.Name, len(g.Validators), g.ID().Short())
+	s.end("%s: %s, %s, %s", o.network, g.Name, plural(len(g.Validators), "validator"), g.ID().Short())
 	key, err := openKey(ctx, cmd, client, o.key)
 	if err != nil {
 		return nil, err
@@ -115,10 +123,12 @@ func (o *runOptions) connectURL(cmd *cobra.Command, u *ui) (*session, error) {
 		return nil, err
 	}
 	store, err := openLocalStore()
-	if err != nil {
-		return nil, err
+	if err != nil { // read-only HOME
+		if store, err = blob.OpenMemory(blob.Config{}); err != nil {
+			return nil, err
+		}
 	}
-	net := &session{network: client, key: key, store: store, remote: remote, closer: []func(){func() { store.Close() }}}
+	net := &session{network: client, key: key, store: store, remote: remote, closer: []func(){func() { end(store) }}}
 	net.upload = func(ctx context.Context, job *assay.Job) error {
 		for _, d := range artifactsOf(job) {
 			if err := remote.Push(ctx, store, d.Digest); err != nil {

@@ -15,7 +15,6 @@ import (
 	"github.com/capacloud/assay/adversary"
 	"github.com/capacloud/assay/blob"
 	"github.com/capacloud/assay/node"
-	"github.com/capacloud/assay/policy"
 	"github.com/capacloud/assay/receipt"
 )
 
@@ -101,11 +100,11 @@ type cheaterFlags map[adversary.Kind]*int
 // run is the whole command, in the order in which a person sees it.
 func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
 	ctx := cmd.Context()
-	u := newUI(cmd.ErrOrStderr(), o.json)
+	u := newUI(cmd.ErrOrStderr())
 	watch := newStopwatch()
 	u.line("program", "%s", arg)
 
-	canonical, err := policy.Parse(o.policy)
+	policyText, err := o.validate()
 	if err != nil {
 		return err
 	}
@@ -121,8 +120,11 @@ func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
 		return err
 	}
 	defer net.close()
-	job, bytes, err := o.job(ctx, net, prog, args, canonical.String())
+	job, bytes, err := o.job(ctx, net, prog, args, policyText)
 	if err != nil {
+		return err
+	}
+	if err := o.afford(ctx, net, &job, bytes); err != nil {
 		return err
 	}
 	finished, err := o.follow(ctx, u, watch, net, job, bytes)
@@ -132,6 +134,9 @@ func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
 	paths, err := o.writeReceipt(net, prog.name, finished)
 	if err != nil {
 		return err
+	}
+	if net.local != nil {
+		keep(ctx, net.store, &job, bytes)
 	}
 	return o.conclude(cmd, u, watch, net, finished, paths)
 }
@@ -164,9 +169,9 @@ func (o *runOptions) job(ctx context.Context, net *session, prog *program, args 
 		return job, 0, asInput(err)
 	}
 	if o.stdin != "" {
-		e, err := net.store.PutTree(ctx, o.stdin)
+		e, err := importStdin(ctx, net.store, o.stdin)
 		if err != nil {
-			return job, 0, asInput(err)
+			return job, 0, err
 		}
 		job.Stdin, total = e.Digest, total+e.Size
 	}
@@ -200,7 +205,7 @@ func (o *runOptions) follow(ctx context.Context, u *ui, watch *stopwatch, net *s
 		if t.submitted {
 			id = job.ID().String()
 		}
-		return nil, followError(ctx, err, id)
+		return nil, followError(ctx, err, id, o.network)
 	}
 	return finished, nil
 }
@@ -213,7 +218,7 @@ func (o *runOptions) send(ctx context.Context, u *ui, watch *stopwatch, net *ses
 	s := u.start("upload", "sending program and inputs")
 	if err := net.upload(ctx, job); err != nil {
 		s.close()
-		return unreachable(err, "")
+		return networkError(err)
 	}
 	watch.add("upload", s.end("%s sent", size(int64(bytes))))
 	return nil
@@ -231,7 +236,7 @@ func (o *runOptions) warm(ctx context.Context, u *ui, watch *stopwatch, net *ses
 		return err
 	}
 	s := u.start("compiling", "wasm to machine code")
-	if err := net.engine.Precompile(ctx, b, job.Limits); err != nil {
+	if err := net.precompile(ctx, b, job.Limits); err != nil {
 		s.close()
 		return err
 	}
@@ -240,24 +245,26 @@ func (o *runOptions) warm(ctx context.Context, u *ui, watch *stopwatch, net *ses
 }
 
 // followError names what went wrong while a job was followed.
-func followError(ctx context.Context, err error, job string) error {
+func followError(ctx context.Context, err error, job, url string) error {
 	var refusal *assay.Refusal
 	switch {
 	case ctx.Err() != nil:
-		return &exitError{exit: exitInterrupted, code: codeInterrupted, text: "interrupted", job: job, cause: err}
+		return &exitError{exit: exitInterrupted, code: codeInterrupted, text: "interrupted", job: job, url: url, cause: err}
 	case errors.Is(err, node.ErrUnreachable):
-		return unreachable(err, job)
+		return &exitError{exit: exitUnreachable, code: codeUnreachable, text: err.Error(), job: job, url: url, cause: err}
 	case errors.As(err, &refusal) && job == "":
 		return err // refused before inclusion: bad input
 	case errors.As(err, &refusal):
-		return &exitError{exit: exitUndecided, code: refusal.Code, text: err.Error(), job: job, cause: err}
+		return &exitError{exit: exitUndecided, code: refusal.Code, text: err.Error(), job: job, url: url, cause: err}
 	}
 	return &exitError{exit: exitInternal, code: assay.CodeInternal, text: err.Error(), job: job, cause: err}
 }
 
-func unreachable(err error, job string) error {
-	return &exitError{exit: exitUnreachable, code: codeUnreachable, text: err.Error(), job: job, cause: err}
+func unreachable(err error) error {
+	return &exitError{exit: exitUnreachable, code: codeUnreachable, text: plainly(err.Error(), assay.CodeOf(err)), cause: err}
 }
+
+const receiptSuffix = ".receipt"
 
 // receiptPaths are the files that a run leaves.
 type receiptPaths struct{ receipt, anchor string }
@@ -265,7 +272,7 @@ type receiptPaths struct{ receipt, anchor string }
 func (o *runOptions) writeReceipt(net *session, name string, f *node.Finished) (receiptPaths, error) {
 	p := receiptPaths{receipt: o.receipt}
 	if p.receipt == "" {
-		p.receipt = name + ".receipt"
+		p.receipt = name + receiptSuffix
 	}
 	if err := os.WriteFile(p.receipt, f.Receipt, 0o644); err != nil {
 		return p, badInput(codeFile, "write the receipt: %v", err)
@@ -314,7 +321,7 @@ func (o *runOptions) deliver(ctx context.Context, cmd *cobra.Command, store *blo
 			return fmt.Errorf("read %s: %w", e.Name, err)
 		}
 		_, err = io.Copy(w, f)
-		f.Close()
+		end(f)
 		if err != nil {
 			return badInput(codeFile, "write %s: %v", e.Name, err)
 		}

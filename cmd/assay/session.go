@@ -27,6 +27,7 @@ type session struct {
 
 	local  *node.Local // nil for a network behind a URL
 	engine *executor.Executor
+	busy   bool // something was left behind by an interrupt: the engine must not be closed under it
 	closer []func()
 }
 
@@ -52,10 +53,10 @@ func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*sess
 		s.close()
 		return nil, err
 	}
-	local, err := node.StartLocal(ctx, node.LocalConfig{Providers: o.providers, Cheaters: cheaters, Executor: engine})
+	local, err := node.StartLocal(ctx, node.LocalConfig{Providers: o.providers, Cheaters: cheaters, Executor: engine, Logger: u.logger()})
 	if err != nil {
 		s.close()
-		engine.Close(context.WithoutCancel(ctx))
+		endEngine(engine)
 		return nil, err
 	}
 	watch.add("start", s.end("in-process: 1 validator, %d providers%s (reproducibility, not independence)", o.providers, planted(cheaters)))
@@ -63,7 +64,17 @@ func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*sess
 		u.line("warning", "%s", w)
 	}
 	net := &session{network: local.Network, key: local.Requester, remote: local.Blobs, names: map[assay.Key]string{}, local: local, engine: engine}
-	net.closer = append(net.closer, func() { engine.Close(context.WithoutCancel(ctx)) }, func() { local.Close() })
+	net.closer = append(net.closer, func() {
+		if !net.busy {
+			endEngine(engine)
+		}
+	}, func() {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
+		defer cancel()
+		if abandoned, _ := await(late, local.Close); abandoned {
+			net.busy = true
+		}
+	})
 	for i, k := range local.Providers {
 		net.names[k] = fmt.Sprintf("p%d", i+1)
 	}
@@ -71,7 +82,7 @@ func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*sess
 		net.close()
 		return nil, err
 	}
-	net.closer = append(net.closer, func() { net.store.Close() })
+	net.closer = append(net.closer, func() { end(net.store) })
 	net.upload = func(ctx context.Context, job *assay.Job) error {
 		for _, e := range artifactsOf(job) {
 			if _, err := blob.Copy(ctx, local.Blobs, net.store, e.Digest, e.Kind); err != nil {
@@ -81,6 +92,29 @@ func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*sess
 		return nil
 	}
 	return net, nil
+}
+
+// precompile compiles a program for all providers of an in-process network.
+func (s *session) precompile(ctx context.Context, program []byte, l assay.Limits) (err error) {
+	s.busy, err = await(ctx, func() error { return s.engine.Precompile(ctx, program, l) })
+	return err
+}
+
+// closeWait is how long the end of a command waits for executions that do not
+// heed theirs. Everything of an in-process network is in memory.
+const closeWait = 2 * time.Second
+
+// await runs what may not heed its context, wazero's compiler above all, and
+// leaves it behind when the context ends first: the process is about to exit.
+func await(ctx context.Context, fn func() error) (abandoned bool, err error) {
+	done := make(chan error, 1)
+	go func() { done <- fn() }()
+	select {
+	case err := <-done:
+		return false, err
+	case <-ctx.Done():
+		return true, ctx.Err()
+	}
 }
 
 // maxLocalProviders bounds an in-process network; beyond it a laptop only swaps.
@@ -111,9 +145,6 @@ const deadlineSlack = 4
 func (o *runOptions) deadlineOf(net *session, job *assay.Job, bytes uint64) (assay.Time, error) {
 	at := node.Now()
 	if o.deadline != 0 {
-		if o.deadline < 0 {
-			return 0, usage("--deadline %s lies in the past", o.deadline)
-		}
 		return at.Add(assay.MillisOf(o.deadline)), nil
 	}
 	p := net.network.Genesis().Params

@@ -33,11 +33,15 @@ type teller struct {
 	job       *assay.Job
 	submitted bool
 	begin     time.Time // of the phase under way
-	executing *step
+	running   *step     // the line or bar of what the job waits for
 }
 
+// newTeller starts with the wait for the ledger, which is long only where a
+// network is far away or halted.
 func newTeller(u *ui, watch *stopwatch, net *session, job *assay.Job) *teller {
-	return &teller{u: u, watch: watch, net: net, job: job, begin: time.Now()}
+	t := &teller{u: u, watch: watch, net: net, job: job, begin: time.Now()}
+	t.wait("submitted", "waiting for a block")
+	return t
 }
 
 // lap ends a phase under a name.
@@ -46,67 +50,122 @@ func (t *teller) lap(name string) {
 	t.begin = time.Now()
 }
 
-func (t *teller) progress(p requester.Progress) {
+// wait says what the job waits for now; it speaks up only if that takes long.
+func (t *teller) wait(label, format string, args ...any) {
+	t.stop()
+	t.running = t.u.startQuiet(label, format, args...)
+}
+
+func (t *teller) stop() {
+	if t.running != nil {
+		t.running.close()
+		t.running = nil
+	}
+}
+
+func (t *teller) progress(p requester.Progress, c *board.Case) {
 	switch p.Kind {
 	case requester.Submitted:
+		t.stop()
 		t.submitted = true
 		t.lap("submit")
-		params := t.net.network.Genesis().Params
-		escrow := "?"
-		if plan, err := board.NewPlan(&params, t.job, 0); err == nil {
-			escrow = credits(plan.Escrow)
-		}
-		t.u.line("job", "%s   %s   %s   escrow %s", t.job.ID(), t.job.Runtime, t.job.Policy, escrow)
+		t.u.line("job", "%s   %s   %s   escrow %s", t.job.ID(), t.job.Runtime, t.job.Policy, credits(c.Escrow))
+		t.wait("drawing", "waiting for the beacon")
 	case requester.Drawn:
+		t.stop()
 		t.lap("draw")
-		t.u.line("assigned", "%s (drawn by the beacon)", t.seatNames(p.Seats))
-		if t.executing == nil {
-			t.executing = t.u.start("executing", "0/%d committed", p.Total)
-		}
+		t.u.line("assigned", "%s", t.drawn(p.Seats, c))
+		t.executing(c)
 	case requester.Committed:
 		t.committed(p)
 	case requester.Tagged:
 		if p.Done == p.Total {
+			t.stop()
 			t.lap("tag")
-			t.u.line("tagged", "%d/%d equal", p.Equal, p.Total)
+			t.u.line("tagged", "%d of %d equal", p.Equal, p.Total)
+			t.wait("opening", "waiting for the results")
 		}
 	case requester.Opened:
 		if p.Done == p.Total {
+			t.stop()
 			t.lap("open")
 		}
 	case requester.Fault:
 		for _, s := range p.Faults {
-			t.u.line("fault", "%s %s", t.net.nameOf(s.Provider), strings.ReplaceAll(s.State.String(), "_", " "))
+			t.u.line("fault", "%s: %s", t.net.nameOf(s.Provider), faultWords(s.State))
 		}
+	case requester.Decided:
+		t.wait("settling", "%s; waiting for the output to be delivered", p.Verdict.Outcome)
 	case requester.Settled:
+		t.stop()
 		t.lap("settle")
-	case requester.Phase, requester.Decided:
+	case requester.Phase:
 	}
+}
+
+// executing opens the line of the seats that were drawn and still count.
+func (t *teller) executing(c *board.Case) {
+	done, total := 0, 0
+	for i := range c.Seats {
+		if c.Seats[i].State.Failed() {
+			continue
+		}
+		total++
+		if !c.Seats[i].Commit.IsZero() {
+			done++
+		}
+	}
+	t.running = t.u.start("executing", "%d/%d committed", done, total)
 }
 
 func (t *teller) committed(p requester.Progress) {
-	if t.executing == nil {
-		t.executing = t.u.start("executing", "%d/%d committed", p.Done, p.Total)
+	if t.running == nil {
+		return
 	}
-	t.executing.update("%d/%d committed", p.Done, p.Total)
+	t.running.update("%d/%d committed", p.Done, p.Total)
 	if p.Done == p.Total {
-		t.executing.end("%d/%d committed", p.Done, p.Total)
-		t.executing = nil
+		t.running.end("%d/%d committed", p.Done, p.Total)
+		t.running = nil
 		t.lap("execute")
+		t.wait("tagging", "waiting for the tags")
 	}
 }
 
-func (t *teller) stop() {
-	if t.executing != nil {
-		t.executing.close()
-		t.executing = nil
-	}
-}
-
-func (t *teller) seatNames(seats []board.Seat) string {
+// drawn tells who was drawn, by what: "p4 p3 p1: 3 owner accounts, drawn by the
+// beacon of height 6".
+func (t *teller) drawn(seats []board.Seat, c *board.Case) string {
+	owners := map[assay.Key]bool{}
 	names := make([]string, len(seats))
 	for i, s := range seats {
 		names[i] = t.net.nameOf(s.Provider)
+		owners[s.Owner] = true
 	}
-	return fmt.Sprintf("%s: %d of %d owner accounts", strings.Join(names, " "), len(seats), max(len(t.net.names), len(seats)))
+	text := fmt.Sprintf("%s: %s", strings.Join(names, " "), plural(len(owners), "owner account"))
+	if last := seats[len(seats)-1]; int(last.Draw) < len(c.Draws) {
+		text += fmt.Sprintf(", drawn by the beacon of height %d", c.Draws[last.Draw].Height)
+	}
+	return text
+}
+
+// faultWords says what a provider did not do.
+func faultWords(s assay.ExecutionState) string {
+	switch s {
+	case assay.Late:
+		return "did not commit in time; another is drawn if the policy and the deadline allow"
+	case assay.Abandoned:
+		return "committed and fell silent; another is drawn if the policy and the deadline allow"
+	case assay.Unavailable:
+		return "did not deliver the bytes of its output"
+	case assay.ProvedWrong:
+		return "its opening contradicts what it committed to"
+	default:
+		return strings.ReplaceAll(s.String(), "_", " ")
+	}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -19,29 +20,51 @@ const heartbeat = 10 * time.Second
 // ui prints progress to stderr: labelled lines, and on a terminal a bar for the
 // step that is running. It never writes to stdout.
 type ui struct {
-	mu    sync.Mutex
-	w     io.Writer
-	quiet bool // --json: errors and verdict are in the object
-	tty   bool
-	step  *step
+	mu  sync.Mutex
+	w   io.Writer
+	tty bool
+	bar *mpb.Progress // on the screen now; lines go above it
 }
 
-func newUI(w io.Writer, quiet bool) *ui {
-	u := &ui{w: w, quiet: quiet}
+func newUI(w io.Writer) *ui {
+	u := &ui{w: w}
 	if f, ok := w.(*os.File); ok && os.Getenv("TERM") != "dumb" && os.Getenv("NO_COLOR") == "" {
-		u.tty = term.IsTerminal(int(f.Fd()))
+		width, _, err := term.GetSize(int(f.Fd()))
+		u.tty = err == nil && width > 0
 	}
 	return u
 }
 
+// logger prints what the parties of an in-process network warn of, clear of the
+// bars.
+func (u *ui) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(warnings{u}, &slog.HandlerOptions{
+		Level: slog.LevelWarn,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+}
+
+type warnings struct{ u *ui }
+
+func (w warnings) Write(p []byte) (int, error) {
+	w.u.line("warning", "%s", strings.TrimSuffix(string(p), "\n"))
+	return len(p), nil
+}
+
 // line prints one labelled line: "network    in-process: …".
 func (u *ui) line(label, format string, args ...any) {
-	if u.quiet {
-		return
-	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	fmt.Fprintf(u.w, "%-10s %s\n", label, fmt.Sprintf(format, args...))
+	w := u.w
+	if u.bar != nil {
+		w = u.bar
+	}
+	fmt.Fprintf(w, "%-10s %s\n", label, fmt.Sprintf(format, args...))
 }
 
 // step is a part of a command that may take long.
@@ -62,20 +85,41 @@ type step struct {
 // start announces a step at once. On a terminal it shows a bar; elsewhere it
 // prints a line now and another every ten seconds.
 func (u *ui) start(label, format string, args ...any) *step {
+	s := u.startQuiet(label, format, args...)
+	if !u.tty {
+		u.line(label, "%s", s.text)
+	}
+	return s
+}
+
+// startQuiet begins a step that is expected to be short: away from a terminal
+// it says nothing before ten seconds have passed.
+func (u *ui) startQuiet(label, format string, args ...any) *step {
 	s := &step{u: u, label: label, begin: time.Now(), stop: make(chan struct{}), text: fmt.Sprintf(format, args...)}
-	if u.quiet {
-		return s
-	}
 	if u.tty {
-		s.bars = mpb.New(mpb.WithOutput(u.w), mpb.WithWidth(24))
-		s.bar = s.bars.New(0, mpb.SpinnerStyle(), mpb.BarRemoveOnComplete(),
-			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-				return fmt.Sprintf("%-10s %s", s.label, s.current())
-			})),
-			mpb.AppendDecorators(decor.Elapsed(decor.ET_STYLE_GO)))
-		return s
+		s.show()
+	} else {
+		s.repeat()
 	}
-	u.line(label, "%s", s.text)
+	return s
+}
+
+// show puts a bar on the terminal.
+func (s *step) show() {
+	s.bars = mpb.New(mpb.WithOutput(s.u.w), mpb.WithWidth(3), mpb.WithAutoRefresh())
+	s.bar = s.bars.New(0, mpb.SpinnerStyle(), mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+			return fmt.Sprintf("%-10s %s", s.label, s.current())
+		})),
+		mpb.AppendDecorators(decor.Elapsed(decor.ET_STYLE_GO)))
+	s.u.mu.Lock()
+	s.u.bar = s.bars
+	s.u.mu.Unlock()
+}
+
+// repeat prints a line every ten seconds until the step ends.
+func (s *step) repeat() {
+	u, label := s.u, s.label
 	s.done.Go(func() {
 		tick := time.NewTicker(heartbeat)
 		defer tick.Stop()
@@ -88,7 +132,6 @@ func (u *ui) start(label, format string, args ...any) *step {
 			}
 		}
 	})
-	return s
 }
 
 func (s *step) current() string {
@@ -116,6 +159,9 @@ func (s *step) close() time.Duration {
 	close(s.stop)
 	s.done.Wait()
 	if s.bar != nil {
+		s.u.mu.Lock()
+		s.u.bar = nil
+		s.u.mu.Unlock()
 		s.bar.SetTotal(-1, true)
 		s.bars.Wait()
 	}

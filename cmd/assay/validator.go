@@ -77,25 +77,26 @@ func (o *validatorOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	defer blobs.Close()
+	defer end(blobs)
 	ln, err := listenOn(o.listen)
 	if err != nil {
 		return err
 	}
-	u := newUI(cmd.ErrOrStderr(), o.json)
-	url := node.URLOf(ln)
-	if o.json {
-		writeJSON(cmd.OutOrStdout(), struct {
-			URL     string          `json:"url"`
-			Network assay.NetworkID `json:"network"`
-		}{url, g.ID()})
-	}
+	u := newUI(cmd.ErrOrStderr())
 	u.line("validator", "%s, network %s", g.Name, g.ID())
-	u.line("url", "%s", url)
+	ready := func() {
+		u.line("url", "%s", node.URLOf(ln))
+		if o.json {
+			writeJSON(cmd.OutOrStdout(), struct {
+				URL     string          `json:"url"`
+				Network assay.NetworkID `json:"network"`
+			}{node.URLOf(ln), g.ID()})
+		}
+	}
 	return node.RunValidator(cmd.Context(), node.ValidatorConfig{
 		Genesis: &g, Consensus: keys[0], Beacon: keys[1], Account: keys[2],
 		Home: filepath.Join(o.dir, chainDir), Blobs: blobs, Listener: ln,
-		P2P: o.p2p, Peers: o.peers, Logger: logger(cmd, o.verbose),
+		P2P: o.p2p, Peers: o.peers, Logger: logger(cmd, o.verbose), Ready: ready,
 	})
 }
 
@@ -161,7 +162,7 @@ func (o *initOptions) run(cmd *cobra.Command) error {
 		}{g.ID(), anchor})
 		return nil
 	}
-	u := newUI(cmd.ErrOrStderr(), false)
+	u := newUI(cmd.ErrOrStderr())
 	u.line("network", "%s %s", g.Name, g.ID())
 	u.line("anchor", "%s: give it to whoever shall trust this network's receipts", anchor)
 	u.line("", "start:    assay validator --dir %s", o.dir)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,7 +28,17 @@ Trust starts at your anchor, never at keys inside the file.
 
 Exit code 0: accepted and verified. 1: broken, or genuine and refuted. 2: not established.`,
 		Args: exactArgs(1, "one RECEIPT"),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			report, err := o.verify(cmd, args[0])
+			if err != nil && (!o.json || cmd.Context().Err() != nil) {
+				return err
+			}
+			if err != nil { // one form of object, whatever the answer
+				exit, f := explain(err)
+				report = &receipt.Report{Exit: exit, Reason: &receipt.Reason{Code: f.Code, Text: f.Text, Hint: f.Hint}}
+			}
+			return o.answer(cmd, report)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.trust, "trust", "", "anchor of the network that you trust")
@@ -42,35 +54,40 @@ type verifyOptions struct {
 	rerun, json           bool
 }
 
-func (o *verifyOptions) run(cmd *cobra.Command, file string) error {
+// verify answers for a receipt, as far as its flags ask.
+func (o *verifyOptions) verify(cmd *cobra.Command, file string) (*receipt.Report, error) {
 	b, err := readLimited(file, maxReceiptBytes)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var anchor *receipt.Anchor
 	if o.trust != "" {
 		text, err := readLimited(o.trust, receipt.MaxAnchorBytes)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if anchor, err = receipt.ParseAnchor(text); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	report, err := receipt.Verify(b, anchor)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if o.out != "" {
 		if err := report.CheckOutput(os.DirFS(o.out)); err != nil {
-			return badInput(codeFile, "%v", err)
+			return nil, badInput(codeFile, "%v", err)
 		}
 	}
 	if o.rerun {
 		if err := o.again(cmd, report); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	return report, nil
+}
+
+func (o *verifyOptions) answer(cmd *cobra.Command, report *receipt.Report) error {
 	if o.json {
 		writeJSON(cmd.OutOrStdout(), report)
 	} else {
@@ -88,13 +105,21 @@ func (o *verifyOptions) again(cmd *cobra.Command, report *receipt.Report) error 
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	engine, err := newEngine(cmd.Context())
+	defer end(store)
+	ctx := cmd.Context()
+	engine, err := newEngine(ctx)
 	if err != nil {
 		return err
 	}
-	defer engine.Close(cmd.Context())
-	return report.Rerun(cmd.Context(), &rerunner{engine, store}, node.Contents{Context: cmd.Context(), Store: store})
+	s := newUI(cmd.ErrOrStderr()).start("rerun", "executing the job again on this machine")
+	abandoned, err := await(ctx, func() error {
+		return report.Rerun(ctx, &rerunner{engine, store}, node.Contents{Context: ctx, Store: store})
+	})
+	s.close() // the finding tells how it went
+	if abandoned {
+		return err
+	}
+	return errors.Join(err, engine.Close(context.WithoutCancel(ctx)))
 }
 
 // store opens the artifacts: a folder of the caller's is imported into memory,
@@ -108,18 +133,26 @@ func (o *verifyOptions) store(cmd *cobra.Command) (*blob.Store, error) {
 		return nil, err
 	}
 	if err := importArtifacts(cmd.Context(), store, o.artifacts); err != nil {
-		store.Close()
+		end(store)
 		return nil, err
 	}
 	return store, nil
 }
 
 func printReport(stdout, stderr io.Writer, r *receipt.Report) {
+	if r.Reason != nil {
+		defer func() {
+			answer := "not established"
+			if r.Exit == receipt.ExitBroken {
+				answer = "do not rely on it"
+			}
+			fmt.Fprintf(stderr, "%s: %s: %s\n", answer, r.Reason.Code, r.Reason.Text)
+			if r.Reason.Hint != "" {
+				fmt.Fprintf(stderr, "       %s\n", r.Reason.Hint)
+			}
+		}()
+	}
 	if r.Verdict == "" {
-		fmt.Fprintf(stderr, "not established: %s: %s\n", r.Reason.Code, r.Reason.Text)
-		if r.Reason.Hint != "" {
-			fmt.Fprintf(stderr, "       %s\n", r.Reason.Hint)
-		}
 		return
 	}
 	fmt.Fprintf(stdout, "%-10s job %s\n", r.Verdict, r.Job)
@@ -139,12 +172,6 @@ func printReport(stdout, stderr io.Writer, r *receipt.Report) {
 	fmt.Fprintf(stdout, "  horizon  %s\n", r.Horizon)
 	fmt.Fprintf(stdout, "  anchor   %s\n", r.Anchor)
 	fmt.Fprintf(stdout, "  assembled by %s, which carries no trust\n", r.Assembler)
-	if r.Reason != nil {
-		fmt.Fprintf(stderr, "assay: %s: %s\n", r.Reason.Code, r.Reason.Text)
-		if r.Reason.Hint != "" {
-			fmt.Fprintf(stderr, "       %s\n", r.Reason.Hint)
-		}
-	}
 }
 
 func readLimited(file string, limit int64) ([]byte, error) {

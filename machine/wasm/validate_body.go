@@ -356,18 +356,21 @@ func (v *validator) tableOp() {
 		v.popType(I32)
 	case opElemDrop:
 		v.segment(a)
-	case opTableInit, opTableCopy:
-		to, from := v.table(a), v.table(b)
-		if v.in.op == opTableInit {
-			to, from = v.table(b), v.segment(a)
-		}
-		if to != from {
-			v.fail(CodeTypeMismatch, "%s from %s to %s", ops[v.in.op].name, from, to)
-		}
-		v.popType(I32)
-		v.popType(I32)
-		v.popType(I32)
+	case opTableInit:
+		v.moveElems(v.table(b), v.segment(a))
+	case opTableCopy:
+		v.moveElems(v.table(a), v.table(b))
 	}
+}
+
+// moveElems types an instruction that writes elements of one type from another.
+func (v *validator) moveElems(to, from ValType) {
+	if to != from {
+		v.fail(CodeTypeMismatch, "%s from %s to %s", ops[v.in.op].name, from, to)
+	}
+	v.popType(I32)
+	v.popType(I32)
+	v.popType(I32)
 }
 
 func (v *validator) control() {
