@@ -24,7 +24,8 @@ func TestPanicCostsItsFee(t *testing.T) {
 	})
 	w.open(t)
 	bob := w.ledger.Account(w.key("bob")).Balance
-	out := w.apply(t, 1000,
+	out := w.apply(
+		t, 1000,
 		w.tx("alice", &assay.Transfer{To: w.key("bob"), Amount: 1}),
 		w.tx("alice", &assay.Transfer{To: w.key("bob"), Amount: 10}, &assay.Transfer{To: w.key("bob"), Amount: 666}),
 		w.tx("alice", &assay.Transfer{To: w.key("bob"), Amount: 100}),

@@ -102,8 +102,9 @@ func WorkKey(work assay.Digest) []byte { return key(tabWork, work[:]) }
 // Deadlines sort by value, then by id: clock values and times are never
 // negative, so big-endian order is theirs.
 func clockKey(c assay.Clock, job assay.JobID) []byte { return key(tabClockDue, be(uint64(c)), job[:]) }
-func timeKey(t assay.Time, job assay.JobID) []byte   { return key(tabTimeDue, be(uint64(t)), job[:]) }
-func drawKey(job assay.JobID, n int) []byte          { return key(tabDraw, job[:], be(uint64(n))) }
-func waitingKey(job assay.JobID) []byte              { return key(tabWaiting, job[:]) }
-func windowKey(height uint64) []byte                 { return key(tabWindow, be(height)) }
-func slotKey(slot uint64) []byte                     { return key(tabSlot, be(slot)) }
+
+func timeKey(t assay.Time, job assay.JobID) []byte { return key(tabTimeDue, be(uint64(t)), job[:]) }
+func drawKey(job assay.JobID, n int) []byte        { return key(tabDraw, job[:], be(uint64(n))) }
+func waitingKey(job assay.JobID) []byte            { return key(tabWaiting, job[:]) }
+func windowKey(height uint64) []byte               { return key(tabWindow, be(height)) }
+func slotKey(slot uint64) []byte                   { return key(tabSlot, be(slot)) }

@@ -19,8 +19,10 @@ const (
 )
 
 // sectionRank is the place of each section id: data count stands before code.
-var sectionRank = [...]byte{secType: 1, secImport: 2, secFunction: 3, secTable: 4, secMemory: 5,
-	secGlobal: 6, secExport: 7, secStart: 8, secElement: 9, secDataCount: 10, secCode: 11, secData: 12}
+var sectionRank = [...]byte{
+	secType: 1, secImport: 2, secFunction: 3, secTable: 4, secMemory: 5,
+	secGlobal: 6, secExport: 7, secStart: 8, secElement: 9, secDataCount: 10, secCode: 11, secData: 12,
+}
 
 // Decode reads the binary format of WebAssembly 2.0 (specification §5) without
 // its vector instructions. It checks everything that can be known without

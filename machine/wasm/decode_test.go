@@ -168,7 +168,8 @@ func everything() []byte {
 			opLocalGet, 1, opGlobalSet, 0, opF64Const, 0, 0, 0, 0, 0, 0, 0, 0, opEnd,
 			opBlock, emptyBlock, opLoop, emptyBlock, opLocalGet, 0, opBrTable, 2, 0, 1, 1, opEnd, opEnd,
 			i32c(0), i32c(0), i32c(0), 0xfc, opMemoryInit-opPrefix, 0, 0, 0xfc, opDataDrop-opPrefix, 1,
-			opRefFunc, 1, opDrop, i32c(2), i32c(0), opRefNull, byte(FuncRef), opRefIsNull, opSelectT, 1, byte(I32), opDrop)...).
+			opRefFunc, 1, opDrop, i32c(2), i32c(0), opRefNull, byte(FuncRef), opRefIsNull, opSelectT, 1, byte(I32), opDrop,
+		)...).
 		fn("_start", ":", "")
 	b.m.Start = 2
 	b.m.DataCount = 2

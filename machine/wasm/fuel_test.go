@@ -16,7 +16,8 @@ func counted(n int32) []byte {
 		i32c(n), opLocalSet, 0, // entry block
 		opLoop, emptyBlock,
 		opLocalGet, 0, i32c(1), 0x6b, opLocalTee, 0, opBrIf, 0, // 5 operators
-		opEnd)
+		opEnd,
+	)
 }
 
 // TestFuel fixes the price of small programs and what happens one unit below,

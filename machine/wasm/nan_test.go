@@ -2,7 +2,6 @@ package wasm
 
 import (
 	"fmt"
-	"math"
 	"testing"
 )
 
@@ -32,8 +31,7 @@ func TestCanonicalNaN(t *testing.T) {
 			fn("local", param+param+":"+sig[out], sig[out], code(operands, op, opLocalSet, tmp, opLocalGet, tmp)...).
 			fn("tee", param+param+":"+sig[out], sig[out], code(operands, op, opLocalTee, tmp, opDrop, opLocalGet, tmp)...).
 			bytes()
-		nan, want := uint64(0xfff4000000abcdef), math.Float64bits(math.NaN())
-		want = 0x7ff8000000000000
+		nan, want := uint64(0xfff4000000abcdef), uint64(0x7ff8000000000000)
 		if in[0] == F32 {
 			nan = 0xffa0abcd
 		}

@@ -157,7 +157,8 @@ func TestStateIsReadable(t *testing.T) {
 		i32c(0), opRefFunc, 2, opTableSet, 0, i32c(1), opRefFunc, 0, opTableSet, 0,
 		i32c(3), opRefNull, byte(FuncRef), opTableSet, 0,
 		i32c(2), i32c(1), i32c(1), 0xfc, opTableInit-opPrefix, 1, 0,
-		opRefFunc, 1, i32c(1), 0xfc, opTableGrow-opPrefix, 0, opDrop)...).fn("", ":", "")
+		opRefFunc, 1, i32c(1), 0xfc, opTableGrow-opPrefix, 0, opDrop,
+	)...).fn("", ":", "")
 	mutable.m.Elems = append(mutable.m.Elems, Elem{Mode: Passive, Type: FuncRef, Init: []ElemInit{{Op: opRefFunc, Index: 1}, {Op: opRefFunc, Index: 2}}})
 	got = execute(t, mutable.bytes(), Options{MemoryPages: 3, Fuel: 100}, EntryExport)
 	v := got.in.Tables[0]
