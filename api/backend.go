@@ -44,9 +44,11 @@ const (
 )
 
 // Codes documents them, for docs/CODES.md.
-var Codes = []assay.CodeInfo{
-	{Code: CodeBusy, Kind: assay.KindRefusal, Text: "The server has too many requests of this kind open.", Hint: "Try again in a moment, or ask another node."},
-	{Code: CodeAnswer, Kind: assay.KindRefusal, Text: "The server's answer is malformed or about something else.", Hint: "Ask another node; this one is faulty or lies."},
-	{Code: CodeRequest, Kind: assay.KindRefusal, Text: "The request is malformed or too large.", Hint: "The detail names what."},
-	{Code: CodeServer, Kind: assay.KindRefusal, Text: "The server cannot be reached or gave no answer in time.", Hint: "Check the address; `assay dev` prints it."},
+func Codes() []assay.CodeInfo {
+	return []assay.CodeInfo{
+		{Code: CodeBusy, Kind: assay.KindRefusal, Text: "The server has too many requests of this kind open.", Hint: "Try again in a moment, or ask another node."},
+		{Code: CodeAnswer, Kind: assay.KindRefusal, Text: "The server's answer is malformed or about something else.", Hint: "Ask another node; this one is faulty or lies."},
+		{Code: CodeRequest, Kind: assay.KindRefusal, Text: "The request is malformed or too large.", Hint: "The detail names what."},
+		{Code: CodeServer, Kind: assay.KindRefusal, Text: "The server cannot be reached or gave no answer in time.", Hint: "Check the address; `assay dev` prints it."},
+	}
 }

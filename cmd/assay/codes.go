@@ -46,7 +46,7 @@ func everyCode() []assay.CodeInfo {
 		all = append(all, assay.CodeInfo{Code: assay.Code(c.Code), Kind: assay.KindRefusal, Text: c.Text, Hint: c.Hint})
 	}
 	for _, table := range [][]assay.CodeInfo{
-		assay.Codes(), beacon.Codes(), policy.Codes(), quorum.Codes(), board.Codes(), market.Codes(), ledger.Codes(), comet.Codes, api.Codes,
+		assay.Codes(), beacon.Codes(), policy.Codes(), quorum.Codes(), board.Codes(), market.Codes(), ledger.Codes(), comet.Codes(), api.Codes(),
 		executor.Codes(), blob.Codes(), receipt.Codes(), provider.Codes(), requester.Codes(), adversary.Codes(), cliCodes(),
 	} {
 		all = append(all, table...)
