@@ -42,7 +42,7 @@ type LocalConfig struct {
 	Home      string            // where the chain is kept; empty: in memory
 	Providers int
 	Executor  executor.Executor // one instance per execution; compiled code may be shared
-	Cheaters  adversary.Counts  // the first providers are these
+	Cheaters  adversary.Counts  // the last providers are these
 	Params    assay.Params      // zero: assay.LocalParams
 	Logger    *slog.Logger      // nil: silent
 }

@@ -65,7 +65,7 @@ func cliCodes() []assay.CodeInfo {
 		r(codeNotComparable, "the interpreter's own stack overflowed, which says nothing about the program", "reduce the recursion depth to compare"),
 		r(codeProgram, "the result was accepted: the program failed, or is no valid module", "look at its stderr; the executions were paid, and the receipt proves that it ends like this"),
 		r(codeNoKey, "the key that is to sign or to be shown does not exist", "make one with `assay key new NAME`, name it with --key, and have its account funded"),
-		r(codeOutNotEmpty, "the --out folder holds something already", "name a new or empty folder: nothing is overwritten"),
+		r(codeOutNotEmpty, "the --out folder holds something that is no earlier delivery", "name a new or empty folder: only stdout, stderr and out are replaced"),
 		r(codeKeyExists, "a key or validator lies there already", "choose another name or folder; keys are never overwritten"),
 		r(codePassphrase, "the key is encrypted and no passphrase was given", "answer the prompt, or set ASSAY_PASSPHRASE"),
 	}

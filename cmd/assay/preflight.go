@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/board"
@@ -29,7 +30,7 @@ func (o *runOptions) validate() (string, error) {
 	if err := o.validateJob(); err != nil {
 		return "", err
 	}
-	if err := emptyFolder(o.out); err != nil {
+	if err := deliverable(o.out); err != nil {
 		return "", err
 	}
 	target := "."
@@ -74,17 +75,23 @@ func (o *runOptions) validateJob() error {
 	return nil
 }
 
-// emptyFolder refuses a --out that would overwrite something or cannot be
-// written: the job would be paid for and its output lost.
-func emptyFolder(dir string) error {
+// delivered are the names that a delivery writes into --out, and replaces there.
+var delivered = []string{"out", "stderr", "stdout"}
+
+// deliverable refuses a --out that cannot be written, or that holds anything
+// but an earlier delivery: the job would be paid for and its output lost, or
+// mixed with what is not its own.
+func deliverable(dir string) error {
 	if dir == "" {
 		return nil
 	}
 	list, err := os.ReadDir(dir)
-	switch {
-	case err == nil && len(list) > 0:
-		return badInput(codeOutNotEmpty, "--out %s holds %s", dir, list[0].Name())
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	for _, e := range list {
+		if !slices.Contains(delivered, e.Name()) {
+			return badInput(codeOutNotEmpty, "--out %s holds %s", dir, e.Name())
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return badInput(codeFile, "--out: %v", err)
 	}
 	for errors.Is(err, fs.ErrNotExist) {

@@ -295,6 +295,11 @@ func (o *runOptions) writeReceipt(net *session, name string, f *node.Finished) (
 // to stderr, or everything into --out.
 func (o *runOptions) deliver(ctx context.Context, cmd *cobra.Command, store *blob.Store, root assay.Digest) error {
 	if o.out != "" {
+		for _, name := range delivered {
+			if err := os.RemoveAll(filepath.Join(o.out, name)); err != nil {
+				return badInput(codeFile, "replace the earlier delivery in --out: %v", err)
+			}
+		}
 		if err := store.Export(ctx, root, o.out); err != nil {
 			return badInput(codeFile, "write --out: %v", err)
 		}
