@@ -37,9 +37,9 @@ type Store struct {
 	db   iavldb.DB
 	tree *iavl.MutableTree
 
-	// mu keeps Prove out while a version is saved: between the write of the
-	// fast index and the move of "latest version", IAVL answers reads of the
-	// version before from the index after.
+	// mu keeps Prove out while the tree is written (see Flush) and saved: between
+	// the write of the fast index and the move of "latest version", IAVL answers
+	// reads of the version before from the index after.
 	mu   sync.RWMutex
 	last *iavl.ImmutableTree // last committed
 
@@ -175,8 +175,12 @@ func (s *Store) Ascend(from, to []byte, fn func(key, value []byte) bool) {
 }
 
 // Flush moves the buffer into the working tree and returns its root. A value
-// that equals the committed one is no write.
+// that equals the committed one is no write. It keeps Prove out: the trees of
+// older heights share nodes with the working tree, and iavl takes their children
+// away when it clones them.
 func (s *Store) Flush() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, key := range s.order() {
 		k, v := []byte(key), s.dirty[key]
 		old := get(s.last, k)
