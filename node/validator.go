@@ -68,6 +68,7 @@ func RunValidator(ctx context.Context, cfg ValidatorConfig) (err error) {
 			cancel(err)
 		}
 	})
+	parts.Go(func() { RunSweeper(ctx, n, cfg.Logger, cfg.Blobs) })
 	if cfg.Ready != nil {
 		cfg.Ready()
 	}

@@ -166,6 +166,7 @@ func (o *providerOptions) serve(cmd *cobra.Command, client *api.Client, key ed25
 	})
 	log := logger(cmd, o.verbose)
 	serving.Go(func() { node.Supervise(ctx, client, log) })
+	serving.Go(func() { node.RunSweeper(ctx, client, log, work, public) })
 	err = node.RunProvider(ctx, node.ProviderConfig{
 		Network: client, Key: key, Core: core, Executor: engine,
 		Source: source, Work: work, Public: public, Logger: log,
