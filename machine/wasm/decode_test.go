@@ -212,9 +212,7 @@ func TestManySegments(t *testing.T) {
 	if err := CheckProfile(m, 2); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("took %s", took)
-	}
+	t.Logf("took %s", time.Since(begin))
 }
 
 // TestTotals: what is small for each function or segment and large together
