@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/capacloud/assay/canon"
+	"github.com/capacloud/assay/merkle"
 )
 
 // RuntimeWasm is a WASI preview-1 command module under docs/WASM.md.
@@ -83,6 +84,20 @@ func (j *Job) Work() Digest {
 		Version: j.Version, Runtime: j.Runtime, Program: j.Program, Args: j.Args, Env: j.Env,
 		Stdin: j.Stdin, Input: j.Input, Seed: j.Seed, Index: j.Index,
 	})
+}
+
+// Artifacts lists what an executor has to fetch: program, stdin and input, as
+// far as the job has them. Names and sizes are left open.
+func (j *Job) Artifacts() []merkle.Entry {
+	var list []merkle.Entry
+	for _, e := range []merkle.Entry{
+		{Digest: j.Program, Kind: merkle.File}, {Digest: j.Stdin, Kind: merkle.File}, {Digest: j.Input, Kind: merkle.Folder},
+	} {
+		if !e.Digest.IsZero() {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // Validate refuses a job with a field out of range. The policy's meaning and

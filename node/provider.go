@@ -153,14 +153,8 @@ func (p *providerLoop) result(ctx context.Context, job *assay.Job) (assay.Result
 }
 
 func fetchJob(ctx context.Context, dst *blob.Store, src blob.Source, job *assay.Job) error {
-	for _, need := range []struct {
-		digest assay.Digest
-		kind   merkle.Kind
-	}{{job.Program, merkle.File}, {job.Stdin, merkle.File}, {job.Input, merkle.Folder}} {
-		if need.digest.IsZero() {
-			continue
-		}
-		if _, err := blob.Copy(ctx, dst, src, need.digest, need.kind); err != nil {
+	for _, e := range job.Artifacts() {
+		if _, err := blob.Copy(ctx, dst, src, e.Digest, e.Kind); err != nil {
 			return err
 		}
 	}

@@ -56,8 +56,8 @@ func sweep(ctx context.Context, n Network, s *blob.Store) (blob.Collected, error
 			break
 		}
 		for _, c := range cases {
-			for _, d := range []assay.Digest{c.Job.Program, c.Job.Stdin, c.Job.Input} {
-				needed[d] = true
+			for _, e := range c.Job.Artifacts() {
+				needed[e.Digest] = true
 			}
 			for i := range c.Seats {
 				if r := c.Seats[i].Result; r != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/capacloud/assay/blob"
 	exec "github.com/capacloud/assay/executor"
 	executor "github.com/capacloud/assay/executor/wasm"
-	"github.com/capacloud/assay/node"
 )
 
 func newCheck() *cobra.Command {
@@ -118,24 +117,11 @@ func (o *runOptions) check(cmd *cobra.Command, arg string, args []string) error 
 
 // trialJob is the job without a network: no price, no deadline, no requester.
 func (o *runOptions) trialJob(ctx context.Context, store *blob.Store, prog *program, args []string) (assay.Job, error) {
-	job := assay.Job{
-		Version: 1, Runtime: assay.RuntimeWasm, Args: append([]string{prog.name}, args...), Env: envOf(o.env),
-		Seed: o.seed, Start: node.Now() / 1000 * 1000, Limits: o.limits, Policy: "none", Deadline: 1, Requester: assay.Key{1},
-	}
-	var err error
-	if job.Program, err = store.PutBytes(ctx, prog.bytes); err != nil {
-		return job, asInput(err)
-	}
-	if o.stdin != "" {
-		e, err := importStdin(ctx, store, o.stdin)
-		if err != nil {
-			return job, err
-		}
-		job.Stdin = e.Digest
-	}
-	if job.Input, _, err = importInputs(ctx, store, o.in); err != nil {
+	job, _, err := o.computation(ctx, store, prog, args)
+	if err != nil {
 		return job, err
 	}
+	job.Policy, job.Deadline, job.Requester = "none", 1, assay.Key{1}
 	return job, job.Validate()
 }
 

@@ -69,7 +69,7 @@ func keep(ctx context.Context, from *blob.Store, job *assay.Job, bytes uint64) {
 		return
 	}
 	defer end(store)
-	for _, e := range artifactsOf(job) {
+	for _, e := range job.Artifacts() {
 		if _, err := blob.Copy(ctx, store, from, e.Digest, e.Kind); err != nil {
 			return
 		}

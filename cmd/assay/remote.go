@@ -14,7 +14,6 @@ import (
 	"github.com/capacloud/assay/api"
 	"github.com/capacloud/assay/blob"
 	"github.com/capacloud/assay/comet"
-	"github.com/capacloud/assay/merkle"
 	"github.com/capacloud/assay/node"
 )
 
@@ -130,7 +129,7 @@ func (o *runOptions) connectURL(cmd *cobra.Command, u *ui) (*session, error) {
 	}
 	net := &session{network: client, key: key, store: store, remote: remote, closer: []func(){func() { end(store) }}}
 	net.upload = func(ctx context.Context, job *assay.Job) error {
-		for _, d := range artifactsOf(job) {
+		for _, d := range job.Artifacts() {
 			if err := remote.Push(ctx, store, d.Digest); err != nil {
 				return err
 			}
@@ -138,17 +137,4 @@ func (o *runOptions) connectURL(cmd *cobra.Command, u *ui) (*session, error) {
 		return nil
 	}
 	return net, nil
-}
-
-// artifactsOf lists what an executor of a job has to fetch.
-func artifactsOf(job *assay.Job) []merkle.Entry {
-	var list []merkle.Entry
-	for _, e := range []merkle.Entry{
-		{Digest: job.Program, Kind: merkle.File}, {Digest: job.Stdin, Kind: merkle.File}, {Digest: job.Input, Kind: merkle.Folder},
-	} {
-		if !e.Digest.IsZero() {
-			list = append(list, e)
-		}
-	}
-	return list
 }

@@ -158,32 +158,43 @@ func (o *runOptions) program(ctx context.Context, u *ui, watch *stopwatch, arg s
 
 // job puts program and inputs into the requester's store and writes the job.
 func (o *runOptions) job(ctx context.Context, net *session, prog *program, args []string, policyText string) (assay.Job, uint64, error) {
+	job, total, err := o.computation(ctx, net.store, prog, args)
+	if err != nil {
+		return job, 0, err
+	}
+	job.Policy, job.MaxPrice = policyText, o.maxPrice
+	job.Requester, job.Nonce = assay.KeyOf(net.key), uint64(time.Now().UnixNano())
+	if job.Deadline, err = o.deadlineOf(net, &job, total); err != nil {
+		return job, 0, err
+	}
+	return job, total, job.Validate()
+}
+
+// computation puts program and inputs into a store and writes the part of a job
+// that says what is computed. It returns the number of bytes to fetch.
+func (o *runOptions) computation(ctx context.Context, store *blob.Store, prog *program, args []string) (assay.Job, uint64, error) {
 	job := assay.Job{
 		Version: 1, Runtime: assay.RuntimeWasm, Args: append([]string{prog.name}, args...), Env: envOf(o.env),
-		Seed: o.seed, Start: node.Now() / 1000 * 1000, Limits: o.limits, Policy: policyText, MaxPrice: o.maxPrice,
-		Requester: assay.KeyOf(net.key), Nonce: uint64(time.Now().UnixNano()),
+		Seed: o.seed, Start: node.Now() / 1000 * 1000, Limits: o.limits,
 	}
 	total := uint64(len(prog.bytes))
 	var err error
-	if job.Program, err = net.store.PutBytes(ctx, prog.bytes); err != nil {
+	if job.Program, err = store.PutBytes(ctx, prog.bytes); err != nil {
 		return job, 0, asInput(err)
 	}
 	if o.stdin != "" {
-		e, err := importStdin(ctx, net.store, o.stdin)
+		e, err := importStdin(ctx, store, o.stdin)
 		if err != nil {
 			return job, 0, err
 		}
 		job.Stdin, total = e.Digest, total+e.Size
 	}
-	input, n, err := importInputs(ctx, net.store, o.in)
+	input, n, err := importInputs(ctx, store, o.in)
 	if err != nil {
 		return job, 0, err
 	}
-	job.Input, total = input, total+n
-	if job.Deadline, err = o.deadlineOf(net, &job, total); err != nil {
-		return job, 0, err
-	}
-	return job, total, job.Validate()
+	job.Input = input
+	return job, total + n, nil
 }
 
 // follow submits the job and reports its progress until it has settled.

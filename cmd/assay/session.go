@@ -84,7 +84,7 @@ func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*sess
 	}
 	net.closer = append(net.closer, func() { end(net.store) })
 	net.upload = func(ctx context.Context, job *assay.Job) error {
-		for _, e := range artifactsOf(job) {
+		for _, e := range job.Artifacts() {
 			if _, err := blob.Copy(ctx, local.Blobs, net.store, e.Digest, e.Kind); err != nil {
 				return err
 			}
