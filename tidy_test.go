@@ -13,7 +13,8 @@ import (
 // rulePackages are those that the ledger reaches. Every replica must get the
 // same answer from them, for ever.
 var rulePackages = []string{
-	"", "canon", "merkle", "beacon", "market", "reputation", "policy", "quorum", "board", "ledger", "machine/wasm", "machine/wasi",
+	"", "canon", "merkle", "beacon", "market", "reputation", "policy", "quorum", "board", "ledger",
+	"machine", "machine/wasm", "machine/wasi", "machine/step",
 }
 
 // bannedImports are packages that read the world, with the reason.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/capacloud/assay/machine"
 	"github.com/capacloud/assay/machine/wasm"
 )
 
@@ -78,7 +79,7 @@ func BenchmarkStateRoot(b *testing.B) {
 	b.Run("zero", func(b *testing.B) {
 		b.SetBytes(int64(len(mem)))
 		for b.Loop() {
-			memoryRoot(mem)
+			machine.RootOf(machine.MemoryDepth, mem)
 		}
 	})
 	for i := range mem {
@@ -87,7 +88,7 @@ func BenchmarkStateRoot(b *testing.B) {
 	b.Run("full", func(b *testing.B) {
 		b.SetBytes(int64(len(mem)))
 		for b.Loop() {
-			memoryRoot(mem)
+			machine.RootOf(machine.MemoryDepth, mem)
 		}
 	})
 }

@@ -9,4 +9,9 @@
 // correct engine would return it. A host that is out of memory or of native
 // stack, a cancelled context, missing input, and a module that our validator
 // accepts and wazero refuses are errors.
+//
+// Between the epochs of an epoch program it computes the record of the canonical
+// machine natively (ExecuteEpochs), writes checkpoints, and goes on from them
+// (Resume). It refuses a checkpoint unless what was restored has the root that
+// its record states.
 package wasm

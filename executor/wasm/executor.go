@@ -172,7 +172,12 @@ func (x *Executor) Precompile(ctx context.Context, program []byte, l assay.Limit
 
 // Execute runs a job. An error is never the program's fault and never a
 // result; the result of an invalid program has status invalid-module.
-func (x *Executor) Execute(ctx context.Context, job *assay.Job, a executor.Artifacts) (out *executor.Outcome, err error) {
+func (x *Executor) Execute(ctx context.Context, job *assay.Job, a executor.Artifacts) (*executor.Outcome, error) {
+	return x.run(ctx, job, a, nil)
+}
+
+// run is Execute for one who may want to see the boundaries between epochs.
+func (x *Executor) run(ctx context.Context, job *assay.Job, a executor.Artifacts, w *watch) (out *executor.Outcome, err error) {
 	defer rescue(&err)
 	switch {
 	case job.Runtime != assay.RuntimeWasm:
@@ -188,14 +193,24 @@ func (x *Executor) Execute(ctx context.Context, job *assay.Job, a executor.Artif
 		return nil, err
 	}
 	defer x.programs.release(p)
-	if p.invalid != nil {
+	switch {
+	case p.invalid != nil && w != nil && w.from != nil:
+		return nil, poisoned("the program is no wasm/1 module, and has no states")
+	case p.invalid != nil:
 		return invalidOutcome(p.invalid), nil
+	case !p.info.Epochs && (w == nil || w.from == nil):
+		w = nil
 	}
-	r, err := newRun(ctx, x, p, job, a)
+	r, err := newRun(ctx, x, p, job, a, w)
 	if err != nil {
 		return nil, err
 	}
 	defer r.close(ctx)
+	if w != nil && w.from != nil {
+		if err := r.restore(ctx, w.from); err != nil {
+			return nil, fmt.Errorf("program %s: resume: %w", job.Program, err)
+		}
+	}
 	end, err := r.execute(ctx)
 	if err != nil {
 		return nil, err

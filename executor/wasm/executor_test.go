@@ -15,6 +15,7 @@ import (
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/canon"
 	"github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/machine"
 	"github.com/capacloud/assay/machine/wasi"
 	"github.com/capacloud/assay/machine/wasm"
 	"github.com/capacloud/assay/merkle"
@@ -394,18 +395,23 @@ func TestTablesAgree(t *testing.T) {
 	}
 }
 
-func TestMemoryRoot(t *testing.T) {
-	mem := make([]byte, 5*wasm.PageBytes)
-	copy(mem[2*wasm.PageBytes+1000:], "something")
-	mem[len(mem)-1] = 1
-	if memoryRoot(mem) != bytesRoot(mem) {
-		t.Error("skipping zero pages changes the root")
-	}
-	if memoryRoot(nil) != merkle.EmptyRoot() {
-		t.Error("no memory has a root of its own")
-	}
-	if memoryRoot(mem[:wasm.PageBytes]) == memoryRoot(mem[:2*wasm.PageBytes]) {
-		t.Error("the length is not in the root")
+// TestStateRoot spells a state root out: trees of fixed depth over what
+// docs/WASM.md says.
+func TestStateRoot(t *testing.T) {
+	m := newBuilder()
+	f := m.proc(code(i32(65_000), i32(7), op(opI32Store, 2, 0), i32(1), op(opMemoryGrow, 0, opDrop)))
+	m.table(f)
+	s := newShelf()
+	got := mustExecute(t, newExecutor(t, Options{}), jobOf(s, m.entry(f)), s).Result
+	mem := make([]byte, 2*wasm.PageBytes)
+	mem[65_000] = 7
+	memory := machine.RootOf(22, mem)
+	globals := machine.RootOf(8, []byte{byte(wasm.I64), 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0})
+	null := []byte{0xff, 0xff, 0xff, 0xff}
+	table := machine.RootOf(12, code([]byte{f, 0, 0, 0}, null, null, null))
+	want := canon.Hash("assay/wasm-state/1", word(2*wasm.PageBytes), memory[:], word(1), globals[:], word(uint64(wasm.FuncRef)), word(4), table[:])
+	if got.State != want {
+		t.Errorf("state root %s, want %s", got.State, want)
 	}
 }
 

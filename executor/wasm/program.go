@@ -34,7 +34,12 @@ type program struct {
 	code    wazero.CompiledModule
 	// setup is the fuel that the first state costs: its pages and table
 	// elements are made and hashed as grown ones are.
-	setup uint64
+	setup   uint64
+	lowered struct { // see image
+		sync.Mutex
+		image  *wasm.Image
+		digest canon.Digest
+	}
 	users int    // guarded by programs.mu, as is used
 	used  uint64 // when, on the counter
 }
@@ -190,4 +195,23 @@ func dropActive(m *wasm.Module) {
 		}
 	}
 	m.DataCount = int64(len(m.Datas))
+}
+
+// image returns what the canonical machine makes of the program. It is computed
+// when it is first asked for: only boundaries between epochs need it.
+func (p *program) image(read func() ([]byte, error)) (*wasm.Image, canon.Digest, error) {
+	l := &p.lowered
+	l.Lock()
+	defer l.Unlock()
+	if l.image == nil {
+		b, err := read()
+		if err != nil {
+			return nil, canon.Digest{}, fmt.Errorf("program %s: %w", p.key.program, err)
+		}
+		w := wasm.NewImage(b)
+		for !w.Step(1 << 30) {
+		}
+		l.image, l.digest = w.Image(), w.Image().Digest()
+	}
+	return l.image, l.digest, nil
 }

@@ -19,8 +19,9 @@ import (
 // run is one instance of a program with its host.
 type run struct {
 	program *program
-	limit   uint64 // of fuel
-	files   *wasi.MemFiles
+	limit   uint64         // of fuel
+	files   *wasi.MemFiles // nil if the boundaries are watched
+	watch   *watch         // nil if they are not
 	host    *wasi.Host
 	memory  *linear // nil if the module has none
 	mod     api.Module
@@ -43,16 +44,17 @@ type end struct {
 	detail string
 }
 
-func newRun(ctx context.Context, x *Executor, p *program, job *assay.Job, a executor.Artifacts) (*run, error) {
-	r := &run{program: p, limit: job.Limits.Fuel, slice: x.slice}
+func newRun(ctx context.Context, x *Executor, p *program, job *assay.Job, a executor.Artifacts, w *watch) (*run, error) {
+	r := &run{program: p, limit: job.Limits.Fuel, slice: x.slice, watch: w}
 	var err error
-	if r.files, err = wasi.NewMemFiles(reader{ctx, a}, job.Stdin, job.Input); err != nil {
+	if w != nil {
+		r.host, err = w.open(ctx, p, job, a)
+	} else if r.files, err = wasi.NewMemFiles(reader{ctx, a}, job.Stdin, job.Input); err == nil {
+		r.host = wasi.New(configOf(job), r.files)
+	}
+	if err != nil {
 		return nil, err
 	}
-	r.host = wasi.New(wasi.Config{
-		Args: job.Args, Env: job.Env, Seed: job.Seed, Index: job.Index, Start: int64(job.Start),
-		Output: job.Limits.Output, Files: job.Limits.Files,
-	}, r.files)
 	ctx = experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(r.allocate))
 	if r.mod, err = x.runtime.InstantiateModule(ctx, p.code, wazero.NewModuleConfig().WithName("").WithStartFunctions()); err != nil {
 		r.memory.Free()
@@ -66,6 +68,13 @@ func newRun(ctx context.Context, x *Executor, p *program, job *assay.Job, a exec
 	r.setLeft(int64(r.limit) - int64(min(r.limit, p.setup)))
 	r.global(wasm.DepthExport).Set(uint64(job.Limits.Frames)<<32 | uint64(job.Limits.Slots))
 	return r, nil
+}
+
+func configOf(job *assay.Job) wasi.Config {
+	return wasi.Config{
+		Args: job.Args, Env: job.Env, Seed: job.Seed, Index: job.Index, Start: int64(job.Start),
+		Output: job.Limits.Output, Files: job.Limits.Files,
+	}
 }
 
 func (r *run) global(name string) api.MutableGlobal {
@@ -89,26 +98,34 @@ func (r *run) allocate(_, most uint64) experimental.LinearMemory {
 func (r *run) close(ctx context.Context) {
 	_ = r.mod.Close(ctx) // an instance without files of its own has nothing to fail with
 	r.memory.Free()
+	r.watch.close()
 }
 
-// execute calls the start section's function and then the entry function.
+// execute calls the start section's function and then the entry function, or
+// those of the epochs.
 func (r *run) execute(ctx context.Context) (end, error) {
-	if r.program.setup > r.limit {
+	if r.program.setup > r.limit { // no checkpoint is behind this
 		return r.trapped(TrapOutOfFuel, "the initial memory and tables cost more than the limit"), nil
 	}
 	call := context.WithValue(ctx, runKey{}, r)
 	r.ctx = ctx
+	var stop *end
 	var err error
-	if r.program.info.HasStart {
-		_, err = r.mod.ExportedFunction(wasm.StartExport).Call(call)
+	if r.program.info.Epochs {
+		stop, err = r.epochs(call)
+	} else if _, err = r.invoke(call, wasm.StartExport); err == nil {
+		_, err = r.invoke(call, wasm.EntryExport)
 	}
-	if err == nil {
-		_, err = r.mod.ExportedFunction(wasm.EntryExport).Call(call)
+	if h := (*hostError)(nil); errors.As(err, &h) {
+		return end{}, fmt.Errorf("program %s: %w", r.program.key.program, h.err)
 	}
 	if ctx.Err() != nil {
 		return end{}, fmt.Errorf("program %s: stopped: %w", r.program.key.program, context.Cause(ctx))
 	}
-	if err == nil {
+	switch {
+	case stop != nil:
+		return *stop, nil
+	case err == nil:
 		return end{status: assay.Exited}, nil
 	}
 	return r.endOf(err)
@@ -222,7 +239,10 @@ func (r *run) outcome(ctx context.Context, e end) (*executor.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree := r.output()
+	tree, err := r.output()
+	if err != nil {
+		return nil, err
+	}
 	return &executor.Outcome{
 		Result: assay.Result{
 			Status:   e.status,

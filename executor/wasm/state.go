@@ -1,7 +1,6 @@
 package wasm
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/capacloud/assay/canon"
 	"github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/executor/committed"
+	"github.com/capacloud/assay/machine"
 	"github.com/capacloud/assay/machine/wasi"
 	"github.com/capacloud/assay/machine/wasm"
 	"github.com/capacloud/assay/merkle"
@@ -22,11 +23,12 @@ import (
 //	H("assay/wasm-state/1", memory size, memory root, globals, globals root,
 //	  then per table: type, length, root)
 //
-// Sizes and counts are eight bytes, little-endian. Every root is over leaves of
-// 1 KiB: memory as it is; globals as 16 bytes each, the type, seven zeros and
-// the value; tables as four bytes an element. A reference is the index of a
-// function of the program, or all ones for null. Without a memory its size is
-// 0. The state of an invalid module is H(tag) alone.
+// Sizes and counts are eight bytes, little-endian. Every root is that of a tree
+// of fixed depth (package machine), so that it stands in the canonical
+// machine's record: memory as it is; globals as 16 bytes each, the type, seven
+// zeros and the value; tables as four bytes an element. A reference is the
+// index of a function of the program, or all ones for null. Without a memory
+// its size is 0. The state of an invalid module is H(tag) alone.
 const stateTag = "assay/wasm-state/1"
 
 // nullRef is how a null reference is written.
@@ -42,7 +44,7 @@ func (r *run) state(ctx context.Context) (canon.Digest, error) {
 	if err != nil {
 		return canon.Digest{}, err
 	}
-	memRoot, globalRoot := memoryRoot(mem), bytesRoot(globals)
+	memRoot, globalRoot := machine.RootOf(machine.MemoryDepth, mem), machine.RootOf(machine.GlobalsDepth, globals)
 	parts := [][]byte{word(uint64(len(mem))), memRoot[:], word(uint64(len(r.program.info.Globals))), globalRoot[:]}
 	for i := range r.program.info.Tables {
 		t := &r.program.info.Tables[i]
@@ -50,44 +52,13 @@ func (r *run) state(ctx context.Context) (canon.Digest, error) {
 		if err != nil {
 			return canon.Digest{}, err
 		}
-		root := bytesRoot(elems)
+		root := machine.RootOf(machine.TableDepth, elems)
 		parts = append(parts, word(uint64(t.Elem)), word(uint64(len(elems)/4)), root[:])
 	}
 	return canon.Hash(stateTag, parts...), nil
 }
 
 func word(v uint64) []byte { return binary.LittleEndian.AppendUint64(nil, v) }
-
-// zeroPage is what an untouched page holds.
-var zeroPage [wasm.PageBytes]byte
-
-var zeroPageRoot = bytesRoot(zeroPage[:])
-
-// memoryRoot is bytesRoot over whole pages. Pages are aligned full subtrees, so
-// those that hold only zeros cost one comparison.
-func memoryRoot(mem []byte) canon.Digest {
-	pages := make([]canon.Digest, 0, len(mem)/wasm.PageBytes)
-	for ; len(mem) > 0; mem = mem[wasm.PageBytes:] {
-		page := mem[:wasm.PageBytes]
-		if bytes.Equal(page, zeroPage[:]) {
-			pages = append(pages, zeroPageRoot)
-			continue
-		}
-		pages = append(pages, bytesRoot(page))
-	}
-	return merkle.Root(pages)
-}
-
-// bytesRoot is the root over leaves of 1 KiB.
-func bytesRoot(b []byte) canon.Digest {
-	leaves := make([]canon.Digest, 0, merkle.LeafCount(uint64(len(b))))
-	for len(b) > 0 {
-		n := min(len(b), merkle.LeafSize)
-		leaves = append(leaves, merkle.HashLeaf(b[:n]))
-		b = b[n:]
-	}
-	return merkle.Root(leaves)
-}
 
 // references maps the engine's function references to indexes. The rewriting
 // wants it done before the program runs.
@@ -184,7 +155,10 @@ func (r *run) table(ctx context.Context, t *wasm.TableView) ([]byte, error) {
 }
 
 // output reads the streams and /out.
-func (r *run) output() *executor.OutputTree {
+func (r *run) output() (*executor.OutputTree, error) {
+	if r.watch != nil {
+		return committed.Output(r.watch.files)
+	}
 	tree := &executor.OutputTree{}
 	below := map[string][]merkle.Entry{} // of folders not added yet
 	var root []merkle.Entry
@@ -213,5 +187,5 @@ func (r *run) output() *executor.OutputTree {
 		})
 	}
 	tree.Root = tree.AddFolder("", root).Digest
-	return tree
+	return tree, nil
 }

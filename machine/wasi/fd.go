@@ -56,12 +56,14 @@ func (h *Host) dispatchFd(fn Func, a *arguments) Errno {
 	return Nosys
 }
 
-// descriptor returns an open descriptor.
+// descriptor returns an open descriptor. What a call changes in it holds once
+// it is saved; the next call of descriptor overwrites it.
 func (h *Host) descriptor(fd uint32) (*Descriptor, Errno) {
-	if int64(fd) >= int64(len(h.State.Descriptors)) || !h.State.Descriptors[fd].Open {
+	if !h.Registers.isOpen(fd) {
 		return nil, Badf
 	}
-	return &h.State.Descriptors[fd], Success
+	h.table = h.files.Descriptor(fd)
+	return &h.table, Success
 }
 
 // file returns an open descriptor of a file that has the right.
@@ -92,29 +94,13 @@ func (h *Host) isStream(n Node) bool {
 	return n.Space == Out && (n == h.files.Root(Stdout) || n == h.files.Root(Stderr))
 }
 
-// open takes the lowest free number; spare tells whether there is one.
-func (h *Host) open(d Descriptor) uint32 {
-	d.Open = true
-	for i := range h.State.Descriptors {
-		if !h.State.Descriptors[i].Open {
-			h.State.Descriptors[i] = d
-			return uint32(i)
-		}
+// occupy opens a descriptor under a number that is free.
+func (h *Host) occupy(fd uint32, d *Descriptor) {
+	if d.Node.Space == Out {
+		h.files.Hold(d.Node, 1)
 	}
-	h.State.Descriptors = append(h.State.Descriptors, d)
-	return uint32(len(h.State.Descriptors) - 1)
-}
-
-func (h *Host) spare() bool {
-	if len(h.State.Descriptors) < MaxDescriptors {
-		return true
-	}
-	for i := range h.State.Descriptors {
-		if !h.State.Descriptors[i].Open {
-			return true
-		}
-	}
-	return false
+	h.files.SetDescriptor(fd, d)
+	h.Registers.setOpen(fd, true)
 }
 
 func (h *Host) fdClose(fd uint32) Errno {
@@ -122,52 +108,34 @@ func (h *Host) fdClose(fd uint32) Errno {
 	if errno != Success {
 		return errno
 	}
-	h.release(d)
-	h.trim()
+	h.release(fd, d.Node)
 	return Success
 }
 
-// release closes a descriptor, and frees what only it kept alive.
-func (h *Host) release(d *Descriptor) {
-	n := d.Node
-	*d = Descriptor{}
-	h.dropUnused(n)
-}
-
-// dropUnused frees a node that is in no folder and that no descriptor holds.
-func (h *Host) dropUnused(n Node) {
-	if n.Space != Out || h.files.Attached(n) {
-		return
-	}
-	for i := range h.State.Descriptors {
-		if d := &h.State.Descriptors[i]; d.Open && d.Node == n {
-			return
-		}
-	}
-	h.files.Drop(n)
-}
-
-// trim cuts closed descriptors off the end, so that equal tables have equal
-// encodings.
-func (h *Host) trim() {
-	for n := len(h.State.Descriptors); n > 0 && !h.State.Descriptors[n-1].Open; n-- {
-		h.State.Descriptors = h.State.Descriptors[:n-1]
+// release closes the descriptor of a node, and frees what only it kept alive.
+func (h *Host) release(fd uint32, n Node) {
+	h.files.SetDescriptor(fd, &Descriptor{})
+	h.Registers.setOpen(fd, false)
+	if n.Space == Out && h.files.Hold(n, -1) == 0 && !h.files.Attached(n) {
+		h.files.Drop(n)
 	}
 }
 
 func (h *Host) fdRenumber(from, to uint32) Errno {
-	src, errno := h.descriptor(from)
+	d, errno := h.descriptor(from)
 	if errno != Success {
 		return errno
 	}
-	dst, errno := h.descriptor(to)
+	moved := *d
+	old, errno := h.descriptor(to)
 	if errno != Success || from == to {
 		return errno
 	}
-	old := dst.Node
-	*dst, *src = *src, Descriptor{}
-	h.dropUnused(old)
-	h.trim()
+	h.release(to, old.Node)
+	h.files.SetDescriptor(from, &Descriptor{})
+	h.Registers.setOpen(from, false)
+	h.files.SetDescriptor(to, &moved)
+	h.Registers.setOpen(to, true)
 	return Success
 }
 
@@ -189,7 +157,10 @@ func (h *Host) fdAllocate(fd uint32, offset, length uint64) Errno {
 	if length == 0 || offset > math.MaxInt64 || length > math.MaxInt64-offset {
 		return Inval
 	}
-	size := h.files.Size(d.Node)
+	size, err := h.files.Size(d.Node)
+	if err != nil {
+		return h.fail(err)
+	}
 	if end := offset + length; end > size && h.extend(size, end) {
 		h.files.Resize(d.Node, end)
 	}
@@ -223,7 +194,11 @@ func (h *Host) fdSetSize(fd uint32, size uint64) Errno {
 	if size > math.MaxInt64 {
 		return Inval
 	}
-	if old := h.files.Size(d.Node); size <= old || h.extend(old, size) {
+	old, err := h.files.Size(d.Node)
+	if err != nil {
+		return h.fail(err)
+	}
+	if size <= old || h.extend(old, size) {
 		h.files.Resize(d.Node, size)
 	}
 	return Success
@@ -269,6 +244,7 @@ func (h *Host) fdstatSetFlags(fd, flags uint32) Errno {
 		return Notcapable
 	}
 	d.Flags = uint16(flags)
+	h.files.SetDescriptor(fd, d)
 	return Success
 }
 
@@ -281,6 +257,7 @@ func (h *Host) fdstatSetRights(fd uint32, base, inherited uint64) Errno {
 		return Notcapable
 	}
 	d.Rights, d.Inherited = base, inherited
+	h.files.SetDescriptor(fd, d)
 	return Success
 }
 
@@ -296,13 +273,17 @@ func (h *Host) fdFilestatGet(fd, at uint32) Errno {
 }
 
 func (h *Host) putFilestat(at uint32, n Node) Errno {
+	size, err := h.files.Size(n)
+	if err != nil {
+		return h.fail(err)
+	}
 	b := h.record[:64]
 	clear(b)
 	binary.LittleEndian.PutUint64(b, uint64(n.Space))
 	binary.LittleEndian.PutUint64(b[8:], n.Inode)
 	b[16] = fileType(n)
 	binary.LittleEndian.PutUint64(b[24:], 1)
-	binary.LittleEndian.PutUint64(b[32:], h.files.Size(n))
+	binary.LittleEndian.PutUint64(b[32:], size)
 	for i := 40; i < 64; i += 8 {
 		binary.LittleEndian.PutUint64(b[i:], h.origin(clockRealtime))
 	}
@@ -363,7 +344,10 @@ func (h *Host) fdSeek(fd uint32, delta int64, whence, at uint32) Errno {
 	case whenceCur:
 		from = d.Offset
 	case whenceEnd:
-		from = h.files.Size(d.Node)
+		var err error
+		if from, err = h.files.Size(d.Node); err != nil {
+			return h.fail(err)
+		}
 	default:
 		return Inval
 	}
@@ -376,5 +360,6 @@ func (h *Host) fdSeek(fd uint32, delta int64, whence, at uint32) Errno {
 		return errno
 	}
 	d.Offset = uint64(to)
+	h.files.SetDescriptor(fd, d)
 	return Success
 }

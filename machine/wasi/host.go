@@ -1,11 +1,9 @@
 package wasi
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
-
-	"github.com/capacloud/assay/canon"
 )
 
 // Bounds of one run and of one call.
@@ -24,6 +22,10 @@ const (
 	MaxPathParts = 128
 	// MaxSubscriptions bounds one poll_oneoff.
 	MaxSubscriptions = 256
+	// MaxFiles and MaxFileBytes bound what committed state has room for. A
+	// job's limits lie within them.
+	MaxFiles     = 1024
+	MaxFileBytes = 1 << 32
 )
 
 // Fuel that a call costs beside the guest's own operators, from measurements
@@ -55,45 +57,27 @@ type Config struct {
 	Index     uint32
 	Start     int64  // realtime at the first reading, in milliseconds since 1970
 	Output    uint64 // limit on bytes of stdout, stderr and /out together
-	Files     uint32 // limit on files and folders under /out
-}
-
-// State is what a host remembers between calls, beside its files.
-type State struct {
-	_           struct{}     `cbor:",toarray"`
-	Descriptors []Descriptor // by number; closed ones stay until the last is closed
-	Clock       uint64       // nanoseconds since the start
-	Random      uint64       // blocks drawn so far
-}
-
-// Descriptor is one entry of the descriptor table.
-type Descriptor struct {
-	_         struct{} `cbor:",toarray"`
-	Open      bool
-	Preopen   bool
-	Node      Node
-	Offset    uint64
-	Flags     uint16
-	Rights    uint64
-	Inherited uint64
-	Cookie    uint64 // of the last entry listed, with its name
-	Name      string
+	Files     uint32 // limit on files and folders under /out, at most MaxFiles
 }
 
 // Host answers a guest's calls. It serves one run.
 type Host struct {
-	State State
+	// Registers is all that the host remembers between micro-steps, beside its
+	// files.
+	Registers *Registers
 
 	cfg    Config
 	files  Files
 	record [64]byte
 	vec    [MaxBuffers]buffer
 	bulk   []byte
+	table  Descriptor
 
-	// Of the call in progress.
+	// Of the micro-step in progress.
 	mem          Memory
 	budget, cost uint64
 	stop         Stop
+	more         bool
 }
 
 // StopKind says why a guest does not continue after a call.
@@ -105,7 +89,7 @@ const (
 	StopExit                 // proc_exit
 	StopOutOfFuel            // the call has had no effect
 	StopOutputLimit          // the call has had no effect
-	StopFailed               // input bytes are missing: no result
+	StopFailed               // input bytes are missing, or the stored state is none: no result
 )
 
 // Stop ends a run.
@@ -118,46 +102,124 @@ type Stop struct {
 // New returns the host of a run in its first state: descriptors 0 to 2 are the
 // streams, 3 is /in and 4 is /out.
 func New(cfg Config, files Files) *Host {
-	h := &Host{cfg: cfg, files: files}
-	add := func(r Root, preopen bool, rights, inherited uint64) {
-		h.State.Descriptors = append(h.State.Descriptors, Descriptor{
-			Open: true, Preopen: preopen, Node: files.Root(r), Rights: rights, Inherited: inherited,
-		})
-	}
-	add(Stdin, false, stdinRights, 0)
-	add(Stdout, false, streamRights, 0)
-	add(Stderr, false, streamRights, 0)
-	add(InFolder, true, folderRights, folderRights|fileRights)
-	add(OutFolder, true, folderRights, folderRights|fileRights)
+	h := Resume(cfg, files, &Registers{})
+	h.openRoots()
 	return h
+}
+
+// Resume returns the host of a run that is under way. The registers are shared
+// with the caller, and with files if those are committed.
+func Resume(cfg Config, files Files, r *Registers) *Host {
+	return &Host{Registers: r, cfg: cfg, files: files}
+}
+
+func (h *Host) openRoots() {
+	for fd, d := range [...]Descriptor{
+		{Node: h.files.Root(Stdin), Rights: stdinRights},
+		{Node: h.files.Root(Stdout), Rights: streamRights},
+		{Node: h.files.Root(Stderr), Rights: streamRights},
+		{Node: h.files.Root(InFolder), Preopen: true, Rights: folderRights, Inherited: folderRights | fileRights},
+		{Node: h.files.Root(OutFolder), Preopen: true, Rights: folderRights, Inherited: folderRights | fileRights},
+	} {
+		h.occupy(uint32(fd), &d)
+	}
 }
 
 // preopens are the names of descriptors 3 and 4.
 var preopens = [...]string{3: "/in", 4: "/out"}
 
-// Call carries out one call. Args are the raw wasm parameters; upper halves of
-// i32 ones are ignored. Fuel is what is left: a call that costs more has no
-// effect and stops with StopOutOfFuel. After any other stop but StopExit the
-// errno means nothing.
+// Progress is what a micro-step comes to. Errno counts once the call is done,
+// and not after any stop but StopExit. Cost is the fuel of this micro-step
+// alone; a call charges before its first effect, though not always all of it
+// at once.
+type Progress struct {
+	Done  bool
+	Errno Errno
+	Cost  uint64
+	Stop  Stop
+}
+
+// Call carries out one call: Begin, and Step until it is done. Fuel is what is
+// left: a call that costs more has no effect and stops with StopOutOfFuel.
 func (h *Host) Call(fn Func, mem Memory, args []uint64, fuel uint64) (errno Errno, cost uint64, stop Stop) {
+	h.Begin(fn, args)
+	for {
+		p := h.Step(mem, fuel-cost)
+		if cost += p.Cost; p.Done {
+			return p.Errno, cost, p.Stop
+		}
+	}
+}
+
+// Begin makes a call the pending one. Args are the raw wasm parameters; upper
+// halves of i32 ones are ignored.
+func (h *Host) Begin(fn Func, args []uint64) {
 	info := &functions[fn]
 	if len(args) != len(info.Params) {
 		panic(fmt.Sprintf("wasi: %s called with %d arguments", info.Name, len(args)))
 	}
-	var a arguments
+	h.Registers.Call = Call{Func: uint8(fn) + 1}
 	for i, v := range args {
 		if info.Params[i] == 'i' {
 			v = uint64(uint32(v))
 		}
-		a[i] = v
+		h.Registers.Call.Args[i] = v
 	}
-	h.mem, h.budget, h.cost, h.stop = mem, fuel, 0, Stop{}
-	if h.spend(CallFuel) {
-		errno = h.dispatch(fn, &a)
+}
+
+// ErrNoCall is the error of a micro-step where no call is pending.
+var ErrNoCall = errors.New("no host call is pending")
+
+// Step carries out one micro-step of the pending call. It touches a bounded
+// number of leaves, whatever the arguments. When the call is done or the run
+// stops, no call is pending any more.
+func (h *Host) Step(mem Memory, fuel uint64) Progress {
+	c := &h.Registers.Call
+	fn, pending := h.Registers.Pending()
+	if !pending {
+		return Progress{Done: true, Stop: Stop{Kind: StopFailed, Err: ErrNoCall}}
+	}
+	h.mem, h.budget, h.cost, h.stop, h.more = mem, fuel, 0, Stop{}, false
+	var errno Errno
+	if c.Phase != phaseStart || h.spend(CallFuel) {
+		errno = h.dispatch(fn, &c.Args)
 	}
 	h.mem = nil
-	return errno, h.cost, h.stop
+	if err := h.files.Err(); err != nil {
+		h.fail(err)
+	}
+	done := !h.more || h.stop.Kind != Continue
+	if done {
+		*c = Call{}
+	}
+	return Progress{Done: done, Errno: errno, Cost: h.cost, Stop: h.stop}
 }
+
+// later ends a micro-step of a call that is to go on, in the given phase.
+func (h *Host) later(phase uint8) Errno {
+	h.Registers.Call.Phase = phase
+	h.more = true
+	return Success
+}
+
+// The phases of a call. A call of one micro-step knows only the first.
+const (
+	phaseStart uint8 = iota // checks, and charges
+	phaseWork
+	phaseMore
+	// Of path_rename, behind the two above for its first path.
+	phaseTo
+	phaseToWalk
+	phaseClimb
+	phaseReplace
+	phaseDetach
+	phaseAttach
+	lastPhase = phaseAttach
+)
+
+// stepBytes is what one micro-step moves at most between memory, files and
+// the job. With it the leaves of a micro-step stay below 64.
+const stepBytes = 8 << 10
 
 // arguments are masked parameters.
 type arguments [9]uint64
@@ -231,91 +293,4 @@ func (h *Host) dispatch(fn Func, a *arguments) Errno {
 		return h.dispatchPath(fn, a)
 	}
 	return h.dispatchFd(fn, a)
-}
-
-func (h *Host) stringsSizes(list []string, countAt, bytesAt uint32) Errno {
-	total := uint32(0)
-	for _, s := range list {
-		total += uint32(len(s)) + 1
-	}
-	if !h.inside(countAt, 4) || !h.inside(bytesAt, 4) {
-		return Fault
-	}
-	h.putU32(countAt, uint32(len(list)))
-	return h.putU32(bytesAt, total)
-}
-
-// stringsGet writes the strings one behind the other, each with a zero byte,
-// and an array of pointers to them.
-func (h *Host) stringsGet(list []string, pointersAt, bytesAt uint32) Errno {
-	var pointers, bytes []byte
-	for _, s := range list {
-		pointers = binary.LittleEndian.AppendUint32(pointers, bytesAt+uint32(len(bytes)))
-		bytes = append(append(bytes, s...), 0)
-	}
-	if !h.inside(pointersAt, uint32(len(pointers))) || !h.inside(bytesAt, uint32(len(bytes))) {
-		return Fault
-	}
-	if !h.spendBytes(uint64(len(pointers) + len(bytes))) {
-		return Success
-	}
-	h.put(pointersAt, pointers)
-	return h.put(bytesAt, bytes)
-}
-
-func (h *Host) clockRes(id, at uint32) Errno {
-	if id > lastClock {
-		return Inval
-	}
-	return h.putU64(at, ClockStep)
-}
-
-func (h *Host) clockTime(id, at uint32) Errno {
-	if id > lastClock {
-		return Inval
-	}
-	if errno := h.putU64(at, h.reading(id)); errno != Success {
-		return errno
-	}
-	h.advance(ClockStep)
-	return Success
-}
-
-// reading returns what a clock shows. All but realtime start one step above
-// zero, since guests take a zero for a broken clock.
-func (h *Host) reading(id uint32) uint64 { return h.State.Clock + h.origin(id) }
-
-func (h *Host) origin(id uint32) uint64 {
-	if id == clockRealtime {
-		return uint64(h.cfg.Start) * 1_000_000
-	}
-	return ClockStep
-}
-
-func (h *Host) advance(ns uint64) {
-	h.State.Clock = min(h.State.Clock+min(ns, maxClock), maxClock)
-}
-
-// random writes n bytes of the job's stream. Block i is H("assay/random/1",
-// seed and index and i as little-endian integers); each call begins a new
-// block and drops what it does not need of its last, so the state is a counter.
-func (h *Host) random(at, n uint32) Errno {
-	if !h.inside(at, n) {
-		return Fault
-	}
-	if !h.spendBytes(uint64(n)) || !h.spend(StepFuel*((uint64(n)+31)/32)) {
-		return Success
-	}
-	var in [20]byte
-	binary.LittleEndian.PutUint64(in[:], h.cfg.Seed)
-	binary.LittleEndian.PutUint32(in[8:], h.cfg.Index)
-	for n > 0 {
-		binary.LittleEndian.PutUint64(in[12:], h.State.Random)
-		block := canon.Hash("assay/random/1", in[:])
-		k := min(n, uint32(len(block)))
-		h.put(at, block[:k])
-		at, n = at+k, n-k
-		h.State.Random++
-	}
-	return Success
 }

@@ -7,7 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/canon"
+	"github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/machine"
 )
 
 func TestTable(t *testing.T) {
@@ -76,11 +79,11 @@ func TestClock(t *testing.T) {
 			t.Errorf("resolution %d", g.u64(0))
 		}
 	}
-	before := g.h.State.Clock
+	before := g.h.Registers.Clock
 	if g.call(ClockTimeGet, 4, 0, 0) != Inval || g.call(ClockResGet, 9, 0) != Inval || g.call(ClockTimeGet, 0, 0, 1<<20) != Fault {
 		t.Error("bad arguments were accepted")
 	}
-	if g.h.State.Clock != before {
+	if g.h.Registers.Clock != before {
 		t.Error("a failed reading moved the clock")
 	}
 }
@@ -95,11 +98,11 @@ func TestRandom(t *testing.T) {
 	if diff := cmp.Diff(want, []byte(g.mem[:40])); diff != "" {
 		t.Error(diff)
 	}
-	if g.h.State.Random != 2 {
-		t.Errorf("%d blocks drawn", g.h.State.Random)
+	if g.h.Registers.Random != 2 {
+		t.Errorf("%d blocks drawn", g.h.Registers.Random)
 	}
 	g.ok(RandomGet, 0, 0)
-	if g.call(RandomGet, uint64(len(g.mem)-3), 4) != Fault || g.h.State.Random != 2 {
+	if g.call(RandomGet, uint64(len(g.mem)-3), 4) != Fault || g.h.Registers.Random != 2 {
 		t.Error("no bytes, or bytes outside, moved the stream")
 	}
 	cfg := testConfig()
@@ -168,8 +171,8 @@ func TestPoll(t *testing.T) {
 		if diff := cmp.Diff(c.want, g.poll(c.subs...)); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}
-		if g.h.State.Clock != c.clock {
-			t.Errorf("%s: clock %d, want %d", c.name, g.h.State.Clock, c.clock)
+		if g.h.Registers.Clock != c.clock {
+			t.Errorf("%s: clock %d, want %d", c.name, g.h.Registers.Clock, c.clock)
 		}
 	}
 	g := newGuest(t, testConfig())
@@ -250,17 +253,19 @@ func TestMissingInput(t *testing.T) {
 	}
 }
 
-// TestStateEncodes holds the state to what the canonical machine will commit.
-func TestStateEncodes(t *testing.T) {
-	g := newGuest(t, testConfig())
-	g.mustOpen(4, "f", openCreate)
-	g.ok(RandomGet, 0, 5)
-	b := canon.Marshal(&g.h.State)
-	var again State
-	if err := canon.Unmarshal(b, &again); err != nil {
-		t.Fatal(err)
+// TestRoom: committed state has room for what a job may ask for, and its output
+// has the names that executors give it.
+func TestRoom(t *testing.T) {
+	if assay.MaxFiles > MaxFiles || assay.MaxOutput > MaxFileBytes || assay.MaxMemory > 1<<32-1 {
+		t.Error("a job's limits are above ours")
 	}
-	if diff := cmp.Diff(g.h.State, again); diff != "" {
-		t.Error(diff)
+	if slotAt(maxSlots) > machine.HostNodes.Bytes() || contentAt(maxSlots) > machine.HostData.Bytes() {
+		t.Error("slots lie beyond their regions")
+	}
+	if outName != executor.OutName || stderrName != executor.StderrName || stdoutName != executor.StdoutName {
+		t.Error("the output's names differ")
+	}
+	if MaxPathParts*stackStride > ScratchBytes || MaxSubscriptions*eventBytes > ScratchBytes {
+		t.Error("the scratch area is too small")
 	}
 }

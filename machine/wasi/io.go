@@ -3,84 +3,128 @@ package wasi
 import (
 	"encoding/binary"
 	"math"
-
-	"github.com/capacloud/assay/merkle"
 )
 
-// fdRead is fd_read, and fd_pread if offset is set.
+// fdRead is fd_read, and fd_pread if offset is set. Call.Base is where it
+// reads, Total how many bytes it gets and Index how many of them it has moved.
 func (h *Host) fdRead(fd, array, count, at uint32, offset *uint64) Errno {
 	d, errno := h.file(fd, rightRead)
 	if errno != Success {
 		return errno
 	}
+	c := &h.Registers.Call
+	if c.Phase == phaseStart {
+		if ok, errno := h.beginRead(d, array, count, at, offset); !ok {
+			return errno
+		}
+	}
+	if !h.move(func(mem uint32, k uint32, file uint64) {
+		p := h.bulk[:k]
+		if err := h.files.Read(d.Node, p, file); err != nil {
+			h.fail(err)
+			return
+		}
+		h.put(mem, p)
+	}) || h.stop.Kind != Continue {
+		return Success
+	}
+	if offset == nil {
+		d.Offset = c.Base + c.Total
+		h.files.SetDescriptor(fd, d)
+	}
+	return h.putU32(at, uint32(c.Total))
+}
+
+// beginRead checks and charges; false if the call ends with that.
+func (h *Host) beginRead(d *Descriptor, array, count, at uint32, offset *uint64) (bool, Errno) {
 	from := d.Offset
 	if offset != nil {
 		if d.Rights&rightSeek == 0 {
-			return Notcapable
+			return false, Notcapable
 		}
 		if from = *offset; from > math.MaxInt64 {
-			return Inval
+			return false, Inval
 		}
 	}
-	bufs, total, errno := h.buffers(array, count)
+	total, errno := h.buffers(array, count)
 	if errno != Success {
-		return errno
+		return false, errno
 	}
 	if !h.inside(at, 4) {
-		return Fault
+		return false, Fault
 	}
-	size := h.files.Size(d.Node)
+	size, err := h.files.Size(d.Node)
+	if err != nil {
+		return false, h.fail(err)
+	}
 	total = min(total, size-min(from, size))
 	if !h.spendBytes(total) {
-		return Success
+		return false, Success
 	}
-	if h.bulk == nil {
-		h.bulk = make([]byte, MaxTransfer)
-	}
-	n, err := h.files.Read(d.Node, h.bulk[:total], from)
+	length, err := h.files.Length(d.Node)
 	if err != nil {
-		return h.fail(err)
+		return false, h.fail(err)
 	}
-	rest := h.bulk[:n]
-	for _, b := range bufs {
-		k := min(int(b.n), len(rest))
-		h.put(b.at, rest[:k])
-		rest = rest[k:]
-	}
-	if offset == nil {
-		d.Offset += uint64(n)
-	}
-	return h.putU32(at, uint32(n))
+	c := &h.Registers.Call
+	c.Base, c.Total = from, min(total, length-min(from, length))
+	h.keepBuffers()
+	return true, Success
 }
 
-// fdWrite is fd_write, and fd_pwrite if offset is set.
+// fdWrite is fd_write, and fd_pwrite if offset is set. It has the cursors of
+// fdRead.
 func (h *Host) fdWrite(fd, array, count, at uint32, offset *uint64) Errno {
 	d, errno := h.file(fd, rightWrite)
 	if errno != Success {
 		return errno
 	}
+	c := &h.Registers.Call
+	if c.Phase == phaseStart {
+		if ok, errno := h.beginWrite(d, array, count, at, offset); !ok {
+			return errno
+		}
+	}
+	if !h.move(func(mem uint32, k uint32, file uint64) {
+		p, _ := h.mem.Read(mem, k)
+		h.files.Write(d.Node, p, file)
+	}) {
+		return Success
+	}
+	if offset == nil && !h.isStream(d.Node) && c.Total > 0 {
+		d.Offset = c.Base + c.Total
+		h.files.SetDescriptor(fd, d)
+	}
+	return h.putU32(at, uint32(c.Total))
+}
+
+// beginWrite checks and charges, and extends the file with zeros to where the
+// bytes go; false if the call ends with that.
+func (h *Host) beginWrite(d *Descriptor, array, count, at uint32, offset *uint64) (bool, Errno) {
 	stream := h.isStream(d.Node)
 	if offset != nil {
 		switch {
 		case stream:
-			return Spipe
+			return false, Spipe
 		case d.Rights&rightSeek == 0:
-			return Notcapable
+			return false, Notcapable
 		case *offset > math.MaxInt64:
-			return Inval
+			return false, Inval
 		}
 	}
-	bufs, total, errno := h.buffers(array, count)
+	total, errno := h.buffers(array, count)
 	if errno != Success {
-		return errno
+		return false, errno
 	}
 	if !h.inside(at, 4) {
-		return Fault
+		return false, Fault
 	}
 	if total == 0 {
-		return h.putU32(at, 0)
+		return true, Success
 	}
-	size := h.files.Size(d.Node)
+	size, err := h.files.Size(d.Node)
+	if err != nil {
+		return false, h.fail(err)
+	}
 	to := d.Offset
 	switch {
 	case offset != nil:
@@ -89,105 +133,99 @@ func (h *Host) fdWrite(fd, array, count, at uint32, offset *uint64) Errno {
 		to = size
 	}
 	if to > math.MaxInt64-total {
-		return Inval
+		return false, Inval
 	}
-	if !h.store(d.Node, bufs, size, to, total) {
-		return Success
-	}
-	if offset == nil && !stream {
-		d.Offset = to + total
-	}
-	return h.putU32(at, uint32(total))
-}
-
-// store writes the buffers at offset to, with zeros before it if the file is
-// shorter. It answers false if the run stops instead.
-func (h *Host) store(n Node, bufs []buffer, size, to, total uint64) bool {
 	if !h.fits(size, to+total) || !h.spendBytes(total) {
-		return false
+		return false, Success
 	}
 	if to > size {
 		if !h.spendBytes(to - size) {
-			return false
+			return false, Success
 		}
-		h.files.Resize(n, to)
+		h.files.Resize(d.Node, to)
 	}
-	for _, b := range bufs {
-		p, _ := h.mem.Read(b.at, b.n)
-		h.files.Write(n, p, to)
-		to += uint64(b.n)
+	c := &h.Registers.Call
+	c.Base, c.Total = to, total
+	h.keepBuffers()
+	return true, Success
+}
+
+// keepBuffers stores the buffers if one micro-step will not do: a read may
+// write over the array that names them.
+func (h *Host) keepBuffers() {
+	if h.Registers.Call.Total <= stepBytes {
+		return
+	}
+	var b [MaxBuffers * 8]byte
+	for i, v := range h.vec {
+		binary.LittleEndian.PutUint32(b[8*i:], v.at)
+		binary.LittleEndian.PutUint32(b[8*i+4:], v.n)
+	}
+	h.files.StoreScratch(0, b[:])
+}
+
+func (h *Host) keptBuffers() {
+	var b [MaxBuffers * 8]byte
+	h.files.LoadScratch(0, b[:])
+	for i := range h.vec {
+		h.vec[i] = buffer{binary.LittleEndian.Uint32(b[8*i:]), binary.LittleEndian.Uint32(b[8*i+4:])}
+	}
+}
+
+// move hands over the pieces of the buffers that this micro-step moves, with
+// their places in memory and in the file. It answers true if those were the
+// last.
+func (h *Host) move(piece func(mem, k uint32, file uint64)) bool {
+	c := &h.Registers.Call
+	if c.Phase != phaseStart {
+		h.keptBuffers()
+	}
+	if h.bulk == nil {
+		h.bulk = make([]byte, stepBytes)
+	}
+	end := min(c.Index+stepBytes, c.Total)
+	start := uint64(0) // of the buffer, in the bytes that are moved
+	for _, b := range h.vec {
+		from, to := max(start, c.Index), min(start+uint64(b.n), end)
+		if from < to {
+			piece(b.at+uint32(from-start), uint32(to-from), c.Base+from)
+		}
+		start += uint64(b.n)
+	}
+	if c.Index = end; c.Index < c.Total {
+		h.later(phaseWork)
+		return false
 	}
 	return true
 }
 
-const direntBytes = 24
+// buffer is one element of an iovec array.
+type buffer struct{ at, n uint32 }
 
-// fdReaddir lists a folder from a cookie on. The cookie of an entry is its
-// number in the listing, and the descriptor remembers the name of the last
-// entry that it listed in full: a guest that deletes while it lists, and goes
-// on from there, misses nothing. Any other cookie counts entries from the
-// folder's start as it is now.
-func (h *Host) fdReaddir(fd, at, n uint32, cookie uint64, usedAt uint32) Errno {
-	d, errno := h.descriptor(fd)
-	switch {
-	case errno != Success:
-		return errno
-	case d.Node.Kind != merkle.Folder:
-		return Notdir
-	case d.Rights&rightReaddir == 0:
-		return Notcapable
-	case !h.inside(at, n) || !h.inside(usedAt, 4):
-		return Fault
+// buffers reads an iovec array into h.vec and keeps what one call transfers: at
+// most MaxBuffers buffers that are not empty, MaxTransfer bytes together. Every
+// buffer that is kept lies inside memory. It returns their bytes.
+func (h *Host) buffers(array, count uint32) (uint64, Errno) {
+	clear(h.vec[:])
+	if count > MaxVectors {
+		return 0, Inval
 	}
-	last, ok, err := h.resume(d, cookie)
-	if err != nil {
-		return h.fail(err)
+	raw, ok := h.mem.Read(array, 8*count)
+	if !ok {
+		return 0, Fault
 	}
-	var list []byte
-	number := cookie
-	whole, wholeName := cookie, last
-	for ok && uint64(len(list)) < uint64(n) {
-		name, child, more, err := h.files.Next(d.Node, last)
-		if err != nil {
-			return h.fail(err)
+	kept, total := h.vec[:0], uint32(0)
+	for ; len(raw) >= 8 && len(kept) < MaxBuffers && total < MaxTransfer; raw = raw[8:] {
+		b := buffer{binary.LittleEndian.Uint32(raw), binary.LittleEndian.Uint32(raw[4:])}
+		if b.n = min(b.n, MaxTransfer-total); b.n == 0 {
+			continue
 		}
-		if !more {
-			break
-		}
-		if !h.spend(StepFuel) {
-			return Success
-		}
-		number, last = number+1, name
-		list = appendDirent(list, number, name, child)
-		if uint64(len(list)) <= uint64(n) {
-			whole, wholeName = number, name
+		kept, total = append(kept, b), total+b.n
+	}
+	for _, b := range kept {
+		if !h.inside(b.at, b.n) {
+			return 0, Fault
 		}
 	}
-	list = list[:min(uint64(len(list)), uint64(n))]
-	if !h.spendBytes(uint64(len(list))) {
-		return Success
-	}
-	d.Cookie, d.Name = whole, wholeName
-	h.put(at, list)
-	return h.putU32(usedAt, uint32(len(list)))
-}
-
-// resume returns the name after which a listing goes on; false if nothing can
-// follow.
-func (h *Host) resume(d *Descriptor, cookie uint64) (string, bool, error) {
-	switch cookie {
-	case 0:
-		return "", true, nil
-	case d.Cookie:
-		return d.Name, true, nil
-	}
-	return h.files.Name(d.Node, cookie-1)
-}
-
-func appendDirent(b []byte, next uint64, name string, n Node) []byte {
-	b = binary.LittleEndian.AppendUint64(b, next)
-	b = binary.LittleEndian.AppendUint64(b, n.Inode)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(name)))
-	b = append(b, fileType(n), 0, 0, 0)
-	return append(b, name...)
+	return uint64(total), Success
 }

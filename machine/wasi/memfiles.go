@@ -10,20 +10,14 @@ import (
 	"github.com/capacloud/assay/merkle"
 )
 
-// Reader gives the bytes of input artifacts. It answers only with what the
-// digest names. An error ends the run without a result.
-type Reader interface {
-	ReadFile(d canon.Digest) ([]byte, error)
-	ReadFolder(d canon.Digest) ([]merkle.Entry, error)
-}
-
 // MemFiles is Files in ordinary memory. Input folders and files are read when
 // the guest first asks for them and kept; output lives in a table of slots.
 type MemFiles struct {
-	reader  Reader
-	roots   [OutFolder + 1]Node
-	folders map[canon.Digest][]merkle.Entry
-	bytes   map[canon.Digest][]byte
+	input *ReaderInput
+	roots [OutFolder + 1]Node
+
+	descriptors []Descriptor
+	scratch     []byte
 
 	slots []slot
 	inode uint64 // of the last node made
@@ -38,6 +32,7 @@ type slot struct {
 	inode   uint64
 	rooted  bool // stdout, stderr or /out itself
 	above   int  // slot of the folder that holds it, or detached
+	holds   uint32
 	name    string
 	content []byte
 	entries []string // of a folder, sorted
@@ -49,14 +44,14 @@ const detached = -1
 // NewMemFiles returns the files of a job. The zero digest stands for an empty
 // standard input and an empty input folder. Standard input is read now.
 func NewMemFiles(r Reader, stdin, input canon.Digest) (*MemFiles, error) {
-	m := &MemFiles{reader: r, folders: map[canon.Digest][]merkle.Entry{}, bytes: map[canon.Digest][]byte{}}
-	m.roots[Stdin] = Node{Space: In, Kind: merkle.File, Digest: stdin, Inode: 1}
+	m := &MemFiles{input: NewReaderInput(r)}
+	m.roots[Stdin] = Node{Space: In, Kind: merkle.File, Digest: stdin, Inode: stdinInode}
 	m.roots[InFolder] = Node{Space: In, Kind: merkle.Folder, Digest: input, Inode: inode(0, preopens[3])}
-	b, err := m.input(m.roots[Stdin])
+	size, err := m.Length(m.roots[Stdin])
 	if err != nil {
 		return nil, fmt.Errorf("standard input: %w", err)
 	}
-	m.roots[Stdin].Size = uint64(len(b))
+	m.roots[Stdin].Size = size
 	for _, r := range []struct {
 		root Root
 		kind merkle.Kind
@@ -66,6 +61,9 @@ func NewMemFiles(r Reader, stdin, input canon.Digest) (*MemFiles, error) {
 	m.nodes = 0
 	return m, nil
 }
+
+// stdinInode is the inode of standard input.
+const stdinInode = 1
 
 // inode is the number of an input file: a function of its path.
 func inode(folder uint64, name string) uint64 {
@@ -77,41 +75,6 @@ func inode(folder uint64, name string) uint64 {
 
 // Root implements Files.
 func (m *MemFiles) Root(r Root) Node { return m.roots[r] }
-
-// input returns the bytes of an input file.
-func (m *MemFiles) input(n Node) ([]byte, error) {
-	if n.Digest.IsZero() {
-		return nil, nil
-	}
-	if b, ok := m.bytes[n.Digest]; ok {
-		return b, nil
-	}
-	b, err := m.reader.ReadFile(n.Digest)
-	if err != nil {
-		return nil, fmt.Errorf("input file %s: %w", n.Digest, err)
-	}
-	m.bytes[n.Digest] = b
-	return b, nil
-}
-
-// listing returns the entries of an input folder.
-func (m *MemFiles) listing(n Node) ([]merkle.Entry, error) {
-	if n.Digest.IsZero() {
-		return nil, nil
-	}
-	if list, ok := m.folders[n.Digest]; ok {
-		return list, nil
-	}
-	list, err := m.reader.ReadFolder(n.Digest)
-	if err == nil {
-		err = merkle.CheckEntries(list)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("input folder %s: %w", n.Digest, err)
-	}
-	m.folders[n.Digest] = list
-	return list, nil
-}
 
 func inputNode(folder Node, e merkle.Entry) Node {
 	n := Node{Space: In, Kind: e.Kind, Digest: e.Digest, Inode: inode(folder.Inode, e.Name)}
@@ -134,75 +97,117 @@ func (m *MemFiles) Lookup(folder Node, name string) (Node, bool, error) {
 	if err != nil {
 		return Node{}, false, err
 	}
-	i, ok := slices.BinarySearchFunc(list, name, func(e merkle.Entry, name string) int { return strings.Compare(e.Name, name) })
+	i, ok := slices.BinarySearchFunc(list, name, compareEntry)
 	if !ok {
 		return Node{}, false, nil
 	}
 	return inputNode(folder, list[i]), true, nil
 }
 
-// Next implements Files.
-func (m *MemFiles) Next(folder Node, after string) (string, Node, bool, error) {
-	// No name sorts between a name and the same name followed by a zero byte.
-	if after != "" {
-		after += "\x00"
+// listing returns the entries of an input folder.
+func (m *MemFiles) listing(n Node) ([]merkle.Entry, error) {
+	if n.Digest.IsZero() {
+		return nil, nil
 	}
+	return m.input.folder(n.Digest)
+}
+
+// Rank implements Files.
+func (m *MemFiles) Rank(folder Node, name string) (uint64, error) {
 	if folder.Space == Out {
-		s := &m.slots[folder.Slot]
-		i, _ := slices.BinarySearch(s.entries, after)
-		if i == len(s.entries) {
-			return "", Node{}, false, nil
-		}
-		return s.entries[i], m.node(s.below[i]), true, nil
+		i, ok := slices.BinarySearch(m.slots[folder.Slot].entries, name)
+		return rankOf(i, ok), nil
 	}
 	list, err := m.listing(folder)
 	if err != nil {
-		return "", Node{}, false, err
+		return 0, err
 	}
-	i, _ := slices.BinarySearchFunc(list, after, func(e merkle.Entry, name string) int { return strings.Compare(e.Name, name) })
-	if i == len(list) {
+	return rankOf(slices.BinarySearchFunc(list, name, compareEntry)), nil
+}
+
+func rankOf(i int, found bool) uint64 {
+	if found {
+		i++
+	}
+	return uint64(i)
+}
+
+func compareEntry(e merkle.Entry, name string) int { return strings.Compare(e.Name, name) }
+
+// Entry implements Files.
+func (m *MemFiles) Entry(folder Node, i uint64) (string, Node, bool, error) {
+	if folder.Space == Out {
+		if s := &m.slots[folder.Slot]; i < uint64(len(s.entries)) {
+			return s.entries[i], m.node(s.below[i]), true, nil
+		}
 		return "", Node{}, false, nil
+	}
+	list, err := m.listing(folder)
+	if err != nil || i >= uint64(len(list)) {
+		return "", Node{}, false, err
 	}
 	return list[i].Name, inputNode(folder, list[i]), true, nil
 }
 
-// Name implements Files.
-func (m *MemFiles) Name(folder Node, i uint64) (string, bool, error) {
-	if folder.Space == Out {
-		if s := &m.slots[folder.Slot]; i < uint64(len(s.entries)) {
-			return s.entries[i], true, nil
-		}
-		return "", false, nil
-	}
-	list, err := m.listing(folder)
-	if err != nil || i >= uint64(len(list)) {
-		return "", false, err
-	}
-	return list[i].Name, true, nil
-}
-
 // Size implements Files.
-func (m *MemFiles) Size(n Node) uint64 {
+func (m *MemFiles) Size(n Node) (uint64, error) {
 	if n.Space == In {
-		return n.Size
+		return n.Size, nil
 	}
-	return uint64(len(m.slots[n.Slot].content))
+	return uint64(len(m.slots[n.Slot].content)), nil
 }
 
-// Read implements Files. An input file ends where its bytes end, even if the
-// folder that names it states another size.
-func (m *MemFiles) Read(n Node, p []byte, offset uint64) (int, error) {
-	var b []byte
+// Length implements Files.
+func (m *MemFiles) Length(n Node) (uint64, error) {
 	if n.Space == Out {
-		b = m.slots[n.Slot].content
-	} else {
-		var err error
-		if b, err = m.input(n); err != nil {
-			return 0, err
-		}
+		return uint64(len(m.slots[n.Slot].content)), nil
 	}
-	return copy(p, b[min(offset, uint64(len(b))):]), nil
+	if n.Digest.IsZero() {
+		return 0, nil
+	}
+	b, err := m.input.file(n.Digest)
+	return uint64(len(b)), err
 }
+
+// Read implements Files.
+func (m *MemFiles) Read(n Node, p []byte, offset uint64) error {
+	if n.Space == Out {
+		copy(p, m.slots[n.Slot].content[offset:])
+		return nil
+	}
+	b, err := m.input.file(n.Digest)
+	if err == nil {
+		copy(p, b[offset:])
+	}
+	return err
+}
+
+// Descriptor implements Files.
+func (m *MemFiles) Descriptor(fd uint32) Descriptor { return m.descriptors[fd] }
+
+// SetDescriptor implements Files.
+func (m *MemFiles) SetDescriptor(fd uint32, d *Descriptor) {
+	for len(m.descriptors) <= int(fd) {
+		m.descriptors = append(m.descriptors, Descriptor{})
+	}
+	m.descriptors[fd] = *d
+}
+
+// LoadScratch implements Files.
+func (m *MemFiles) LoadScratch(at uint32, p []byte) { copy(p, m.room()[at:]) }
+
+// StoreScratch implements Files.
+func (m *MemFiles) StoreScratch(at uint32, p []byte) { copy(m.room()[at:], p) }
+
+func (m *MemFiles) room() []byte {
+	if m.scratch == nil {
+		m.scratch = make([]byte, ScratchBytes)
+	}
+	return m.scratch
+}
+
+// Err implements Files.
+func (m *MemFiles) Err() error { return nil }
 
 // node returns the node of a slot.
 func (m *MemFiles) node(i uint32) Node {
@@ -252,11 +257,12 @@ func (m *MemFiles) Create(folder Node, name string, kind merkle.Kind) (Node, boo
 		return Node{}, false
 	}
 	n := m.add(slot{kind: kind, above: detached})
-	m.attach(n, folder, name)
+	m.Attach(n, folder, name)
 	return n, true
 }
 
-func (m *MemFiles) attach(n, folder Node, name string) {
+// Attach implements Files.
+func (m *MemFiles) Attach(n, folder Node, name string) {
 	s, f := &m.slots[n.Slot], &m.slots[folder.Slot]
 	i, _ := slices.BinarySearch(f.entries, name)
 	f.entries = slices.Insert(f.entries, i, name)
@@ -287,20 +293,14 @@ func (m *MemFiles) Drop(n Node) {
 	m.slots[n.Slot] = slot{}
 }
 
-// Move implements Files.
-func (m *MemFiles) Move(n, folder Node, name string) {
-	m.Detach(n)
-	m.attach(n, folder, name)
-}
+// Above implements Files. Slot 0 is a stream's.
+func (m *MemFiles) Above(slot uint32) uint32 { return uint32(max(m.slots[slot].above, 0)) }
 
-// Contains implements Files.
-func (m *MemFiles) Contains(folder, n Node) bool {
-	for i := int(n.Slot); i != detached; i = m.slots[i].above {
-		if i == int(folder.Slot) {
-			return true
-		}
-	}
-	return false
+// Hold implements Files.
+func (m *MemFiles) Hold(n Node, more int) uint32 {
+	s := &m.slots[n.Slot]
+	s.holds += uint32(more)
+	return s.holds
 }
 
 // Used implements Files.

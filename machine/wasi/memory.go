@@ -1,10 +1,15 @@
 package wasi
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Memory is a guest's linear memory. Both methods answer false if any byte
-// lies outside; then nothing has been read or written. Read may return a view:
-// this package never keeps it across a Write.
+// lies outside; then nothing has been read or written. Reading no bytes asks
+// only whether offset is within the memory or at its end: where leaves are
+// counted, it touches none. Read may return a view: this package never keeps it
+// across a Write.
 type Memory interface {
 	Read(offset, n uint32) ([]byte, bool)
 	Write(offset uint32, b []byte) bool
@@ -19,10 +24,15 @@ func (NoMemory) Read(uint32, uint32) ([]byte, bool) { return nil, false }
 // Write implements Memory.
 func (NoMemory) Write(uint32, []byte) bool { return false }
 
-// inside reports whether n bytes at offset can be written. Calls ask before
-// they have an effect, so that a bad pointer leaves everything as it was.
+// inside reports whether n bytes at offset can be written, without touching
+// them. Calls ask before they have an effect, so that a bad pointer leaves
+// everything as it was.
 func (h *Host) inside(offset, n uint32) bool {
-	_, ok := h.mem.Read(offset, n)
+	end := uint64(offset) + uint64(n)
+	if end > math.MaxUint32 { // a memory is at most 65,535 pages
+		return false
+	}
+	_, ok := h.mem.Read(uint32(end), 0)
 	return ok
 }
 
@@ -44,33 +54,3 @@ func (h *Host) putU64(offset uint32, v uint64) Errno {
 
 // scratch returns an empty slice for small records.
 func (h *Host) scratch() []byte { return h.record[:0] }
-
-// buffer is one element of an iovec array.
-type buffer struct{ at, n uint32 }
-
-// buffers reads an iovec array and keeps what one call transfers: at most
-// MaxBuffers buffers that are not empty, MaxTransfer bytes together. Every
-// buffer that is kept lies inside memory.
-func (h *Host) buffers(array, count uint32) ([]buffer, uint64, Errno) {
-	if count > MaxVectors {
-		return nil, 0, Inval
-	}
-	raw, ok := h.mem.Read(array, 8*count)
-	if !ok {
-		return nil, 0, Fault
-	}
-	kept, total := h.vec[:0], uint32(0)
-	for ; len(raw) >= 8 && len(kept) < MaxBuffers && total < MaxTransfer; raw = raw[8:] {
-		b := buffer{binary.LittleEndian.Uint32(raw), binary.LittleEndian.Uint32(raw[4:])}
-		if b.n = min(b.n, MaxTransfer-total); b.n == 0 {
-			continue
-		}
-		kept, total = append(kept, b), total+b.n
-	}
-	for _, b := range kept {
-		if !h.inside(b.at, b.n) {
-			return nil, 0, Fault
-		}
-	}
-	return kept, uint64(total), Success
-}

@@ -1,13 +1,9 @@
 package wasi
 
-import (
-	"strings"
-	"unicode/utf8"
+import "github.com/capacloud/assay/merkle"
 
-	"github.com/capacloud/assay/merkle"
-)
-
-// dispatchPath carries out the calls that name a file by path.
+// dispatchPath carries out the calls that name a file by path. Each resolves
+// its path first, and acts in the micro-step in which no part is left.
 func (h *Host) dispatchPath(fn Func, a *arguments) Errno {
 	switch fn {
 	case PathCreateDirectory:
@@ -28,109 +24,6 @@ func (h *Host) dispatchPath(fn Func, a *arguments) Errno {
 	return Nosys
 }
 
-// place is where a path leads: an entry of a folder, there or not.
-type place struct {
-	folder Node
-	name   string // empty if the path ends at its start or in ".."
-	node   Node
-	exists bool
-	slash  bool // the path demands a folder
-}
-
-// pathText reads a path.
-func (h *Host) pathText(at, n uint32) (string, Errno) {
-	if n > MaxPathBytes {
-		return "", Nametoolong
-	}
-	b, ok := h.mem.Read(at, n)
-	switch {
-	case !ok:
-		return "", Fault
-	case n == 0:
-		return "", Noent
-	case !utf8.Valid(b):
-		return "", Ilseq
-	}
-	path := string(b)
-	switch {
-	case path[0] == '/':
-		return "", Notcapable
-	case strings.IndexByte(path, 0) >= 0:
-		return "", Inval
-	}
-	return path, Success
-}
-
-// resolve follows a path from a folder's descriptor. A path that climbs above
-// that folder is refused, even where a preopened folder lies above it.
-func (h *Host) resolve(fd, at, n uint32, right uint64) (place, Errno) {
-	d, errno := h.descriptor(fd)
-	switch {
-	case errno != Success:
-		return place{}, errno
-	case d.Node.Kind != merkle.Folder:
-		return place{}, Notdir
-	case d.Rights&right != right:
-		return place{}, Notcapable
-	}
-	path, errno := h.pathText(at, n)
-	if errno != Success {
-		return place{}, errno
-	}
-	parts, errno := split(path)
-	if errno != Success || !h.spend(StepFuel*uint64(len(parts))) {
-		return place{}, errno
-	}
-	p, errno := h.walk(d.Node, parts)
-	p.slash = strings.HasSuffix(path, "/") || strings.HasSuffix(path, "/.")
-	if errno == Success && p.exists && p.slash && p.node.Kind != merkle.Folder {
-		return place{}, Notdir
-	}
-	return p, errno
-}
-
-// split returns the parts of a path that move.
-func split(path string) ([]string, Errno) {
-	var parts []string
-	for part := range strings.SplitSeq(path, "/") {
-		switch {
-		case part == "" || part == ".":
-			continue
-		case len(part) > merkle.MaxNameBytes || len(parts) == MaxPathParts:
-			return nil, Nametoolong
-		}
-		parts = append(parts, part)
-	}
-	return parts, Success
-}
-
-func (h *Host) walk(start Node, parts []string) (place, Errno) {
-	above := []Node{} // the folders between start and here
-	here := place{node: start, exists: true}
-	for _, part := range parts {
-		switch {
-		case !here.exists:
-			return place{}, Noent
-		case here.node.Kind != merkle.Folder:
-			return place{}, Notdir
-		case part == "..":
-			if len(above) == 0 {
-				return place{}, Notcapable
-			}
-			here = place{node: above[len(above)-1], exists: true}
-			above = above[:len(above)-1]
-			continue
-		}
-		child, ok, err := h.files.Lookup(here.node, part)
-		if err != nil {
-			return place{}, h.fail(err)
-		}
-		above = append(above, here.node)
-		here = place{folder: here.node, name: part, node: child, exists: ok}
-	}
-	return here, Success
-}
-
 // create adds an entry for a place that is free.
 func (h *Host) create(p place, kind merkle.Kind) (Node, Errno) {
 	if p.folder.Space != Out {
@@ -147,8 +40,8 @@ func (h *Host) create(p place, kind merkle.Kind) (Node, Errno) {
 }
 
 func (h *Host) pathMkdir(fd, at, n uint32) Errno {
-	p, errno := h.resolve(fd, at, n, rightCreateDirectory)
-	if errno != Success || h.stop.Kind != Continue {
+	p, ok, errno := h.resolve(phaseStart, fd, at, n, rightCreateDirectory)
+	if !ok {
 		return errno
 	}
 	if p.exists {
@@ -159,20 +52,20 @@ func (h *Host) pathMkdir(fd, at, n uint32) Errno {
 }
 
 func (h *Host) pathStat(fd, at, n, statAt uint32) Errno {
-	p, errno := h.resolve(fd, at, n, rightPathFilestatGet)
-	if errno != Success || h.stop.Kind != Continue {
+	p, ok, errno := h.resolve(phaseStart, fd, at, n, rightPathFilestatGet)
+	switch {
+	case !ok:
 		return errno
-	}
-	if !p.exists {
+	case !p.exists:
 		return Noent
 	}
 	return h.putFilestat(statAt, p.node)
 }
 
 func (h *Host) pathSetTimes(fd, at, n uint32) Errno {
-	p, errno := h.resolve(fd, at, n, rightPathFilestatSetTimes)
+	p, ok, errno := h.resolve(phaseStart, fd, at, n, rightPathFilestatSetTimes)
 	switch {
-	case errno != Success || h.stop.Kind != Continue:
+	case !ok:
 		return errno
 	case !p.exists:
 		return Noent
@@ -186,18 +79,23 @@ func (h *Host) pathSetTimes(fd, at, n uint32) Errno {
 // inherited rights, descriptor flags, result).
 func (h *Host) pathOpen(a *arguments) Errno {
 	fd, flags, fdFlags, at := a.u32(0), a.u32(4), a.u32(7), a.u32(8)
-	p, errno := h.resolve(fd, a.u32(2), a.u32(3), rightOpen)
-	switch {
-	case errno != Success || h.stop.Kind != Continue:
+	p, ok, errno := h.resolve(phaseStart, fd, a.u32(2), a.u32(3), rightOpen)
+	if !ok {
 		return errno
+	}
+	number, spare := h.Registers.lowest()
+	switch {
 	case flags&^uint32(openAllFlags) != 0 || fdFlags&^uint32(fdAllFlags) != 0:
 		return Inval
 	case !h.inside(at, 4):
 		return Fault
-	case !h.spare():
+	case !spare:
 		return Mfile
 	}
-	parent := h.State.Descriptors[fd]
+	parent, errno := h.descriptor(fd)
+	if errno != Success {
+		return errno
+	}
 	rights := a[5] & parent.Inherited
 	if errno := checkOpen(p, flags, rights); errno != Success {
 		return errno
@@ -211,9 +109,9 @@ func (h *Host) pathOpen(a *arguments) Errno {
 			return errno
 		}
 	case p.node.Kind == merkle.File:
-		// Reading nothing asks for the bytes once: if they are missing, the
-		// run ends here and not in the middle of a read.
-		if _, err := h.files.Read(p.node, nil, 0); err != nil {
+		// Asking for the length asks for the bytes once: if they are missing,
+		// the run ends here and not in the middle of a read.
+		if _, err := h.files.Length(p.node); err != nil {
 			return h.fail(err)
 		}
 		if flags&openTruncate != 0 {
@@ -227,9 +125,10 @@ func (h *Host) pathOpen(a *arguments) Errno {
 	if p.node.Space == In {
 		allowed &^= changeRights
 	}
-	return h.putU32(at, h.open(Descriptor{
+	h.occupy(number, &Descriptor{
 		Node: p.node, Flags: uint16(fdFlags), Rights: rights & allowed, Inherited: a[6] & parent.Inherited,
-	}))
+	})
+	return h.putU32(at, number)
 }
 
 // checkOpen refuses what the flags and the kind of file exclude.
@@ -261,24 +160,24 @@ func checkOpen(p place, flags uint32, rights uint64) Errno {
 }
 
 // removable resolves a path to an entry of /out that is to be taken away.
-func (h *Host) removable(fd, at, n uint32, right uint64) (place, Errno) {
-	p, errno := h.resolve(fd, at, n, right)
+func (h *Host) removable(fd, at, n uint32, right uint64) (place, bool, Errno) {
+	p, ok, errno := h.resolve(phaseStart, fd, at, n, right)
 	switch {
-	case errno != Success || h.stop.Kind != Continue:
-		return p, errno
+	case !ok:
+		return p, false, errno
 	case !p.exists:
-		return p, Noent
+		return p, false, Noent
 	case p.node.Space == In:
-		return p, Rofs
+		return p, false, Rofs
 	case p.name == "":
-		return p, Inval
+		return p, false, Inval
 	}
-	return p, Success
+	return p, true, Success
 }
 
 func (h *Host) pathUnlink(fd, at, n uint32) Errno {
-	p, errno := h.removable(fd, at, n, rightUnlinkFile)
-	if errno != Success || h.stop.Kind != Continue {
+	p, ok, errno := h.removable(fd, at, n, rightUnlinkFile)
+	if !ok {
 		return errno
 	}
 	if p.node.Kind == merkle.Folder {
@@ -290,12 +189,14 @@ func (h *Host) pathUnlink(fd, at, n uint32) Errno {
 
 func (h *Host) remove(n Node) {
 	h.files.Detach(n)
-	h.dropUnused(n)
+	if h.files.Hold(n, 0) == 0 {
+		h.files.Drop(n)
+	}
 }
 
 func (h *Host) pathRmdir(fd, at, n uint32) Errno {
-	p, errno := h.removable(fd, at, n, rightRemoveDirectory)
-	if errno != Success || h.stop.Kind != Continue {
+	p, ok, errno := h.removable(fd, at, n, rightRemoveDirectory)
+	if !ok {
 		return errno
 	}
 	if p.node.Kind != merkle.Folder {
@@ -309,58 +210,12 @@ func (h *Host) pathRmdir(fd, at, n uint32) Errno {
 }
 
 func (h *Host) empty(folder Node) Errno {
-	_, _, any, err := h.files.Next(folder, "")
+	_, _, any, err := h.files.Entry(folder, 0)
 	if err != nil {
 		return h.fail(err)
 	}
 	if any {
 		return Notempty
-	}
-	return Success
-}
-
-// pathRename is path_rename(fd, path, length, new fd, new path, new length).
-func (h *Host) pathRename(a *arguments) Errno {
-	from, errno := h.removable(a.u32(0), a.u32(1), a.u32(2), rightRenameSource)
-	if errno != Success || h.stop.Kind != Continue {
-		return errno
-	}
-	to, errno := h.resolve(a.u32(3), a.u32(4), a.u32(5), rightRenameTarget)
-	switch {
-	case errno != Success || h.stop.Kind != Continue:
-		return errno
-	case to.name == "":
-		return Inval
-	case to.folder.Space == In:
-		return Rofs
-	case !h.files.Attached(to.folder):
-		return Noent
-	case to.exists && to.node == from.node:
-		return Success
-	case from.node.Kind == merkle.Folder && h.files.Contains(from.node, to.folder):
-		return Inval
-	case from.node.Kind == merkle.File && to.slash:
-		return Notdir
-	}
-	if to.exists {
-		if errno := h.replaceable(from.node, to.node); errno != Success {
-			return errno
-		}
-		h.remove(to.node)
-	}
-	h.files.Move(from.node, to.folder, to.name)
-	return Success
-}
-
-// replaceable tells whether one node may take the place of another.
-func (h *Host) replaceable(n, old Node) Errno {
-	switch {
-	case n.Kind == merkle.File && old.Kind == merkle.Folder:
-		return Isdir
-	case n.Kind == merkle.Folder && old.Kind == merkle.File:
-		return Notdir
-	case old.Kind == merkle.Folder:
-		return h.empty(old)
 	}
 	return Success
 }

@@ -1,5 +1,7 @@
 package wasm
 
+import "bytes"
+
 // Section ids (§5.5.2) in the order in which they must stand.
 const (
 	secCustom    = 0
@@ -33,17 +35,8 @@ var sectionRank = [...]byte{
 // sections, bytes after a section's content, features of later proposals, and
 // whatever exceeds l.
 func Decode(b []byte, l Limits) (*Module, error) {
-	if uint64(len(b)) > uint64(l.ModuleBytes) {
-		return nil, refuse(CodeAboveLimit, 0, "module bytes: %d, limit %d", len(b), l.ModuleBytes)
-	}
-	d := &decoder{m: &Module{Start: -1, DataCount: -1, limits: l}, reader: reader{b: b}}
-	d.header()
-	last := byte(0)
-	for d.err == nil && d.pos < len(b) {
-		last = d.section(last)
-	}
-	if d.err == nil {
-		d.finish()
+	d := newDecoder(b, l)
+	for !d.step() {
 	}
 	if d.err != nil {
 		return nil, d.err
@@ -51,12 +44,54 @@ func Decode(b []byte, l Limits) (*Module, error) {
 	return d.m, nil
 }
 
+// decoder decodes in steps of one entry of a section, so that a caller can
+// stop between them.
 type decoder struct {
 	reader
 	m        *Module
 	bodies   int    // function bodies begun
 	elements uint32 // elements in the segments so far
 	open     []byte // constructs around the instruction being scanned
+
+	// The section being read: its rank, the bytes around it, the entries left
+	// and what reads one.
+	last  byte
+	whole []byte // nil between sections
+	rest  int
+	item  func()
+}
+
+func newDecoder(b []byte, l Limits) *decoder {
+	d := &decoder{m: &Module{Start: -1, DataCount: -1, limits: l}, reader: reader{b: b}}
+	if uint64(len(b)) > uint64(l.ModuleBytes) {
+		d.err = refuse(CodeAboveLimit, 0, "module bytes: %d, limit %d", len(b), l.ModuleBytes)
+		return d
+	}
+	d.header()
+	return d
+}
+
+// step reads one entry, or begins or ends a section. It returns true when
+// nothing is left or d.err is set.
+func (d *decoder) step() (done bool) {
+	switch {
+	case d.err != nil:
+		return true
+	case d.whole != nil && d.rest > 0:
+		d.rest--
+		d.item()
+		if d.err != nil {
+			d.close()
+		}
+	case d.whole != nil:
+		d.close()
+	case d.pos < len(d.b):
+		d.section()
+	default:
+		d.finish()
+		return true
+	}
+	return d.err != nil
 }
 
 func (d *decoder) header() {
@@ -75,25 +110,24 @@ func (d *decoder) header() {
 	}
 }
 
-// section decodes one section and returns its rank; its size must be exactly
-// that of its content.
-func (d *decoder) section(last byte) byte {
+// section begins a section; its size must be exactly that of its content.
+func (d *decoder) section() {
 	at := d.pos
 	id := d.byte()
 	size := d.u32()
 	if d.err != nil {
-		return last
+		return
 	}
 	if int64(size) > int64(d.left()) {
 		d.fail(CodeTruncated, "section %d: %d bytes announced, %d left", id, size, d.left())
-		return last
+		return
 	}
-	whole := d.b
-	d.b = whole[:d.pos+int(size)]
-	defer func() { d.b = whole }()
+	d.whole, d.rest = d.b, 0
+	d.b = d.whole[:d.pos+int(size)]
 	if id == secCustom {
 		d.custom()
-		return last
+		d.b, d.whole = d.whole, nil
+		return
 	}
 	if int(id) >= len(sectionRank) {
 		d.pos = at
@@ -102,55 +136,77 @@ func (d *decoder) section(last byte) byte {
 		} else {
 			d.fail(CodeBadSection, "section id %d", id)
 		}
-		return last
+		return
 	}
 	rank := sectionRank[id]
-	if rank <= last {
+	if rank <= d.last {
 		d.pos = at
 		d.fail(CodeBadSectionOrder, "section %d", id)
-		return last
+		return
 	}
+	d.last = rank
 	d.content(id)
-	if d.err == nil && d.pos != len(d.b) {
-		d.fail(CodeBadSectionSize, "section %d: %d bytes too many", id, d.left())
+	if d.err != nil {
+		d.close()
 	}
-	if d.err != nil && d.err.Code == CodeTruncated && len(d.b) < len(whole) {
+}
+
+// close ends a section.
+func (d *decoder) close() {
+	if d.err == nil && d.pos != len(d.b) {
+		d.fail(CodeBadSectionSize, "section %d: %d bytes too many", sectionOf(d.last), d.left())
+	}
+	if d.err != nil && d.err.Code == CodeTruncated && len(d.b) < len(d.whole) {
 		d.err.Code = CodeBadSectionSize // the section ends early, not the file
 	}
-	return rank
+	d.b, d.whole = d.whole, nil
 }
+
+func sectionOf(rank byte) int { return bytes.IndexByte(sectionRank[:], rank) }
 
 func (d *decoder) content(id byte) {
 	m, l := d.m, &d.m.limits
 	switch id {
 	case secType:
-		m.Types = vector(d, l.Types, "types", d.funcType)
+		entries(d, &m.Types, l.Types, "types", d.funcType)
 	case secImport:
-		m.Imports = vector(d, l.Imports, "imports", d.importEntry)
+		entries(d, &m.Imports, l.Imports, "imports", d.importEntry)
 	case secFunction:
-		m.Funcs = vector(d, l.Functions, "functions", d.u32)
+		entries(d, &m.Funcs, l.Functions, "functions", d.u32)
 	case secTable:
-		m.Tables = vector(d, l.Tables, "tables", d.tableType)
+		entries(d, &m.Tables, l.Tables, "tables", d.tableType)
 	case secMemory:
-		m.Memories = vector(d, 1000, "memories", d.memoryType)
+		entries(d, &m.Memories, 1000, "memories", d.memoryType)
 	case secGlobal:
-		m.Globals = vector(d, l.Globals, "globals", d.global)
+		entries(d, &m.Globals, l.Globals, "globals", d.global)
 	case secExport:
-		m.Exports = vector(d, l.Exports, "exports", d.export)
+		entries(d, &m.Exports, l.Exports, "exports", d.export)
 	case secStart:
 		m.Start = int64(d.u32())
 	case secElement:
-		m.Elems = vector(d, l.ElementSegments, "element segments", d.elem)
+		entries(d, &m.Elems, l.ElementSegments, "element segments", d.elem)
 	case secDataCount:
 		m.DataCount = int64(d.u32())
 	case secCode:
-		m.Codes = vector(d, l.Functions, "function bodies", d.body)
+		entries(d, &m.Codes, l.Functions, "function bodies", d.body)
 	case secData:
-		m.Datas = vector(d, l.DataSegments, "data segments", d.data)
+		entries(d, &m.Datas, l.DataSegments, "data segments", d.data)
 	}
 }
 
-// vector decodes a counted sequence and stops at the first error.
+// entries begins a section that is a counted sequence; step reads it.
+func entries[T any](d *decoder, list *[]T, limit uint32, what string, item func() T) {
+	d.rest = d.count(limit, what)
+	*list = make([]T, 0, d.rest)
+	d.item = func() {
+		if v := item(); d.err == nil {
+			*list = append(*list, v)
+		}
+	}
+}
+
+// vector decodes a counted sequence inside an entry and stops at the first
+// error.
 func vector[T any](d *decoder, limit uint32, what string, item func() T) []T {
 	n := d.count(limit, what)
 	list := make([]T, 0, n)

@@ -306,3 +306,62 @@ func TestCompileBomb(t *testing.T) {
 		t.Fatalf("got %v, want %s", err, CodeAboveLimit)
 	}
 }
+
+// TestBlockPairs: an engine needs the square of a function's blocks, so small
+// modules that would keep it busy for minutes are refused, in whatever way they
+// make their blocks, and in one function or in many.
+func TestBlockPairs(t *testing.T) {
+	const most = 1 << 15 // blocks of the one function that is let through
+	for name, unit := range map[string]struct {
+		code   []byte
+		blocks int
+	}{
+		"loops":       {code(opLoop, emptyBlock, opEnd), 12},
+		"blocks":      {code(opBlock, emptyBlock, opEnd), 1},
+		"branches":    {code(i32c(0), opBrIf, 0), 1},
+		"arms":        {code(i32c(0), opIf, emptyBlock, opElse, opEnd), 2},
+		"calls":       {code(opCall, 0), 2},
+		"bulk":        {code(i32c(0), i32c(0), i32c(0), 0xfc, 11, 0), 2},
+		"NaNs":        {code(0x43, 0, 0, 0, 0, 0x91, opDrop), 2}, // f32.sqrt
+		"many bodies": {nil, 0},
+	} {
+		n := 0
+		if unit.blocks > 0 {
+			n = (most - 1) / unit.blocks
+		}
+		module := func(n int) []byte {
+			b := newModule().memory(1, 1)
+			if unit.blocks == 0 {
+				for range n + 4 {
+					b.fn("", ":", "", bytes.Repeat(code(opBlock, emptyBlock, opEnd), most/2-1)...)
+				}
+				return b.bytes()
+			}
+			return b.fn("f", ":", "", bytes.Repeat(unit.code, n)...).bytes()
+		}
+		if err := accept(module(n)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := accept(module(n + 1)); codeOf(err) != CodeAboveLimit {
+			t.Errorf("%s, one more: %v", name, err)
+		}
+	}
+}
+
+// TestOperands: locals and operands together have fewer places than 16 bits
+// name.
+func TestOperands(t *testing.T) {
+	l := DefaultLimits()
+	if l.Locals+l.Operands+2 >= 1<<16 {
+		t.Errorf("%d locals and %d operands", l.Locals, l.Operands)
+	}
+	module := func(n uint32) []byte {
+		return newModule().fn("f", ":", "", code(bytes.Repeat(i32c(1), int(n)), opUnreachable)...).bytes()
+	}
+	if err := accept(module(l.Operands)); err != nil {
+		t.Error(err)
+	}
+	if err := accept(module(l.Operands + 1)); codeOf(err) != CodeAboveLimit {
+		t.Errorf("one more: %v", err)
+	}
+}

@@ -10,6 +10,10 @@
 //	err = wasm.CheckProfile(m, memoryPages)              // wasm/1
 //	in, err := wasm.Instrument(m, options)               // in.Wasm runs on wazero
 //
+// It also owns the bytecode of the canonical machine ([Op] is its definition)
+// and the lowering of a program to it: a [Lowering] does all of the above step
+// by step and ends with an [Image], by which a ledger knows the program.
+//
 // Every refusal is an [*Error] with a stable [Code]. The package refuses SIMD,
 // threads, exceptions, tail calls, 64-bit memory, several memories, garbage
 // collection and typed references by name, and in CheckProfile any import that

@@ -41,6 +41,9 @@ const (
 	CodeForeignImport    Code = "wasm-foreign-import"
 	CodeImportSignature  Code = "wasm-import-signature"
 	CodeNoStart          Code = "wasm-no-start"
+	CodeTwoEntries       Code = "wasm-two-entries"
+	CodeEpochExport      Code = "wasm-epoch-export"
+	CodeEpochDrop        Code = "wasm-epoch-drop"
 	CodeMemoryAboveLimit Code = "wasm-memory-above-limit"
 	CodeTableAboveLimit  Code = "wasm-table-above-limit"
 	CodeSegmentOutside   Code = "wasm-segment-out-of-bounds"
@@ -102,7 +105,10 @@ func Codes() []CodeInfo {
 		{CodeUndeclaredRef, "ref.func names a function that is not declared", toolbug},
 		{CodeForeignImport, "an import is not a function of wasi_snapshot_preview1", "Compile for wasm32-wasi (Go: GOOS=wasip1 GOARCH=wasm); the detail names the import."},
 		{CodeImportSignature, "an import has another type than preview-1 gives it", "Compile for preview-1 with a current wasi-libc; the detail names the import."},
-		{CodeNoStart, "the module exports no function _start without parameters and results", "Build a command, not a library or reactor."},
+		{CodeNoStart, "the module exports neither a function _start without parameters and results nor assay_step", "Build a command, or a reactor that exports assay_step (docs/WASM.md, Epoch programs)."},
+		{CodeTwoEntries, "the module exports both _start and assay_step", "Build a command, or a reactor (Go: -buildmode=c-shared; C: -mexec-model=reactor), not both."},
+		{CodeEpochExport, "an entry of an epoch program has another type than docs/WASM.md gives it", "assay_step returns an i32 and takes nothing; _initialize, assay_init and assay_finish neither take nor return anything."},
+		{CodeEpochDrop, "an epoch program has data.drop or elem.drop", "Compile without passive segments that are dropped (no -pthread)."},
 		{CodeMemoryAboveLimit, "the memory's minimum is above the job's limit", "Raise the job's memory limit, or build with a smaller initial memory."},
 		{CodeTableAboveLimit, "the tables' minimums together are above the limit", smaller},
 		{CodeSegmentOutside, "an active segment does not fit", toolbug},

@@ -1,13 +1,19 @@
 package wasm
 
 // charge is one charge point: cost is taken when control passes byte pos of
-// the body. At the function's entry (pos 0) and at a loop's head the fuel left
-// is then compared with zero.
+// the body. At the function's entry (pos 0), and at a loop's head whose block
+// costs something, the fuel left is then compared with zero.
 type charge struct {
 	pos  int32
 	cost uint32
 	loop bool
 }
+
+// compares tells whether fuel is compared at a point behind the entry. A head
+// whose block costs nothing needs no comparison: the next head, or the loop's
+// end, follows at once. It must not be one, either, because nobody pays for it:
+// a module has room for millions of empty loops.
+func (c *charge) compares() bool { return c.loop && c.cost > 0 }
 
 // region is a construct whose end the fuel walk has not reached.
 type region struct {
@@ -25,8 +31,9 @@ type fuelWalk struct {
 	dead   deadWalk
 }
 
-func (w *fuelWalk) begin() {
-	w.points = append(w.points[:0], charge{})
+// begin begins a body. Its entry pays for the locals that a call has to zero.
+func (w *fuelWalk) begin(b *Body) {
+	w.points = append(w.points[:0], charge{cost: b.locals >> LocalShift})
 	w.cur, w.dead = 0, deadWalk{}
 	w.open = append(w.open[:0], region{exits: 0})
 }
@@ -43,6 +50,14 @@ func (w *fuelWalk) leave(label uint32) {
 	if top := &w.open[len(w.open)-1]; target < top.exits {
 		top.exits = target
 	}
+}
+
+// takesFrame tells whether an instruction calls a function that takes a frame.
+// A function in which control can reach one compares its fuel once more when it
+// returns: what runs behind calls on the way back through 2^18 frames would
+// otherwise run for nothing.
+func (m *Module) takesFrame(in *instr) bool {
+	return in.op == opCallIndirect || in.op == opCall && in.a >= m.imported[KindFunc]
 }
 
 // step takes the next instruction; body is needed for br_table only. It

@@ -1,7 +1,8 @@
 package wasm
 
 // Names that the rewritten module exports for the host. The only names of the
-// user's module that survive are _start and memory; so nothing collides.
+// user's module that survive are _start, or the entries of an epoch program, and
+// memory; so nothing collides.
 const (
 	ReservedPrefix = "assay."
 
@@ -62,6 +63,9 @@ const (
 	// ElemFuel is the price of each element by which table.grow succeeds in
 	// growing.
 	ElemFuel = 1
+	// LocalShift: a function's entry costs own locals / 2^LocalShift more, since
+	// each call zeroes them.
+	LocalShift = 6
 )
 
 // Options are the parameters of a rewriting.
@@ -100,6 +104,11 @@ type Instrumented struct {
 	HasStart bool
 	// HasEntry says whether EntryExport exists.
 	HasEntry bool
+	// Epochs says whether it is an epoch program: StepExport and, as far as the
+	// module has them, its three companions are exported. BoundaryPC is the
+	// instruction of the canonical machine at which each of its epochs begins.
+	Epochs     bool
+	BoundaryPC uint32
 	// Globals are the module's own globals in index order.
 	Globals []GlobalExport
 	// Tables are the module's own tables in index order.
@@ -135,6 +144,10 @@ type TableView struct {
 	// Otherwise Size names a function () -> i32 and Get a function
 	// (i32) -> reference. A null reference reads 0.
 	Size, Get string
+	// Set names a function (i32, reference) -> () and Grow one (reference, i32)
+	// -> i32, as table.set and table.grow; of epoch programs alone, for a host
+	// that resumes one. Neither costs fuel.
+	Set, Grow string
 }
 
 // NullRef is the null reference in TableView.Contents.

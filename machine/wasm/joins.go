@@ -28,6 +28,7 @@ type joinWalk struct {
 	sets   []uint64 // storage of the frames' sets
 	cur    []uint64 // wanted at the present place
 	open   []int32  // forward pass: open constructs' events
+	blocks int      // basic blocks that an engine may see, the rewriting's included
 }
 
 // event is an instruction that matters to the count.
@@ -77,6 +78,7 @@ func (w *joinWalk) count(body []byte, numLocals int, l *Limits) (uint32, bool) {
 // read; no other can need a value at a label.
 func (w *joinWalk) forward(body []byte, numLocals int, l *Limits) (constructs int) {
 	const read, written = 1, 2
+	w.blocks = 1
 	w.number = append(w.number[:0], make([]int32, numLocals)...)
 	w.events, w.open, w.parent = w.events[:0], w.open[:0], w.parent[:0]
 	loop := int32(-1)
@@ -88,6 +90,12 @@ func (w *joinWalk) forward(body []byte, numLocals int, l *Limits) (constructs in
 		if dead.step(in.op) {
 			continue
 		}
+		switch {
+		case in.op == opCall || in.op == opCallIndirect || isBulk(in.op):
+			w.blocks += checkBlocks
+		case makesNaN(in.op):
+			w.blocks += nanBlocks
+		}
 		switch in.op {
 		case opLocalGet:
 			w.number[in.a] |= read
@@ -97,15 +105,18 @@ func (w *joinWalk) forward(body []byte, numLocals int, l *Limits) (constructs in
 			w.add(event{op: opLocalSet, n: int32(in.a)})
 		case opBlock, opIf:
 			constructs++
+			w.blocks++
 			w.open = append(w.open, int32(len(w.events)))
 			w.add(event{op: in.op})
 		case opLoop:
 			constructs++
+			w.blocks += loopBlocks
 			w.open = append(w.open, int32(len(w.events)))
 			w.parent = append(w.parent, loop)
 			loop = int32(len(w.parent) - 1)
 			w.add(event{op: opLoop, n: loop})
 		case opElse, opReturn, opUnreachable:
+			w.blocks++
 			w.add(event{op: in.op})
 		case opEnd:
 			if len(w.open) == 0 {
@@ -118,11 +129,13 @@ func (w *joinWalk) forward(body []byte, numLocals int, l *Limits) (constructs in
 			}
 			w.add(event{op: opEnd, kind: begin.op, branch: begin.branch, n: begin.n})
 		case opBr, opBrIf:
+			w.blocks++
 			w.target(in.a)
 			w.add(event{op: in.op, n: int32(in.a)})
 		case opBrTable:
 			t := reader{b: body[:in.end], pos: in.start + 1}
 			n := t.u32() + 1
+			w.blocks++
 			w.add(event{op: opBrTable, n: int32(t.pos), size: int32(n)})
 			for range n {
 				w.target(t.u32())
@@ -139,6 +152,15 @@ func (w *joinWalk) forward(body []byte, numLocals int, l *Limits) (constructs in
 	}
 	return constructs
 }
+
+// How many basic blocks the rewriting makes at most: of a loop (twice as many,
+// because an engine looks at loops once more), of what it puts a comparison of
+// fuel before, and of an operation whose NaN it replaces.
+const (
+	loopBlocks  = 12
+	checkBlocks = 2
+	nanBlocks   = 2
+)
 
 func (w *joinWalk) add(e event) { w.events = append(w.events, e) }
 

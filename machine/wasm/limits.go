@@ -20,6 +20,7 @@ type Limits struct {
 	Results         uint32 // of a function type
 	BodyBytes       uint32 // of one function
 	Locals          uint32 // of one function, parameters included
+	Operands        uint32 // most on the stack of one function; with Locals fewer than 2^16
 	TotalLocals     uint32 // of all functions together
 	Nesting         uint32 // constructs around an instruction
 	BranchTargets   uint32 // of one br_table
@@ -34,6 +35,12 @@ type Limits struct {
 	// 2,577.
 	Joins      uint32
 	TotalJoins uint32
+	// BlockPairs bounds the squares of the basic blocks of each function, added up
+	// over the module: what wazero takes to order the blocks of a function grows
+	// with the square of their number. 16 KB of small loops took it seconds, and
+	// a function of the largest size would take it hours. A Go program of 3 MB has
+	// 28 million, and functions of up to 1,825 blocks.
+	BlockPairs uint32
 	// TypeSteps bounds the operands that calls and labels take and give, added
 	// up over the module: one byte of code may name a type of a thousand.
 	TypeSteps uint32
@@ -60,6 +67,7 @@ func DefaultLimits() Limits {
 		Results:         1_000,
 		BodyBytes:       7_654_321,
 		Locals:          50_000,
+		Operands:        10_000,
 		TotalLocals:     1 << 24,
 		Nesting:         5_000,
 		BranchTargets:   65_520,
@@ -67,6 +75,7 @@ func DefaultLimits() Limits {
 		LocalsTimesConstructs: 1 << 22,
 		Joins:                 1 << 14,
 		TotalJoins:            1 << 19,
+		BlockPairs:            1 << 30,
 		TypeSteps:             1 << 28,
 	}
 }

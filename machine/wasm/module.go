@@ -69,6 +69,7 @@ type Module struct {
 	imported  [4]uint32 // number of imports of each Kind
 	funcTypes []uint32  // type of each function, imports included
 	validated bool
+	drops     bool // a function has data.drop or elem.drop; known once validated
 }
 
 // FuncType is a function's type.

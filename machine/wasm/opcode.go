@@ -27,14 +27,17 @@ const (
 	opGlobalSet    = 0x24
 	opTableGet     = 0x25
 	opTableSet     = 0x26
+	opI32Load      = 0x28
 	opF32Load      = 0x2a
 	opF64Load      = 0x2b
+	opI32Store     = 0x36
 	opMemorySize   = 0x3f
 	opMemoryGrow   = 0x40
 	opI32Const     = 0x41
 	opI64Const     = 0x42
 	opF32Const     = 0x43
 	opF64Const     = 0x44
+	opI32Eqz       = 0x45
 	opI64Eqz       = 0x50
 	opI64LtS       = 0x53
 	opI64LeU       = 0x58
@@ -56,6 +59,7 @@ const (
 	opI64ExtendU   = 0xad
 	opF32Demote    = 0xb6
 	opF64Promote   = 0xbb
+	opI64Extend32S = 0xc4
 	opRefNull      = 0xd0
 	opRefIsNull    = 0xd1
 	opRefFunc      = 0xd2

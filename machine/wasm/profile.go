@@ -5,12 +5,14 @@ import "strings"
 // WASIModule is the module name of every import that wasm/1 admits.
 const WASIModule = "wasi_snapshot_preview1"
 
-// CheckProfile decides whether a valid module is a command of wasm/1 that fits
-// a job with the given memory limit. It refuses:
+// CheckProfile decides whether a valid module is a program of wasm/1 that
+// fits a job with the given memory limit. It refuses:
 //
 //   - imports that are not preview-1 functions with their preview-1 types (the
 //     same function may be imported more than once),
-//   - a module without an export _start of type () -> (),
+//   - a module without an export _start of type () -> () or, an epoch program,
+//     assay_step of type () -> (i32); one with both; an epoch program whose
+//     other entries have another type than () -> (), or that drops segments,
 //   - a memory whose minimum is above memoryPages, tables whose minimums
 //     together are above MaxTableElems,
 //   - active segments that do not fit the declared minimum of their memory or
@@ -24,7 +26,7 @@ func CheckProfile(m *Module, memoryPages uint32) error {
 			return err
 		}
 	}
-	if err := checkEntry(m); err != nil {
+	if _, err := entryOf(m); err != nil {
 		return err
 	}
 	for _, b := range m.Memories {
@@ -55,22 +57,6 @@ func checkImport(m *Module, im *Import) error {
 		return refuse(CodeImportSignature, im.Offset, "%s", im.Name)
 	}
 	return nil
-}
-
-func checkEntry(m *Module) error {
-	for i := range m.Exports {
-		e := &m.Exports[i]
-		if e.Name != EntryExport {
-			continue
-		}
-		if e.Kind == KindFunc {
-			if t := m.FuncType(e.Index); len(t.Params)+len(t.Results) == 0 {
-				return nil
-			}
-		}
-		return refuse(CodeNoStart, e.Offset, "the export _start is not a function () -> ()")
-	}
-	return refuse(CodeNoStart, 0, "no export _start")
 }
 
 // checkSegments compares active segments with declared minimums. Imports of

@@ -45,6 +45,10 @@ func (r *reader) u32() uint32 {
 		r.pos++
 		return uint32(r.b[r.pos-1])
 	}
+	if r.pos+1 < len(r.b) && r.b[r.pos+1] < 0x80 {
+		r.pos += 2
+		return uint32(r.b[r.pos-2]&0x7f) | uint32(r.b[r.pos-1])<<7
+	}
 	var v uint32
 	for shift := 0; ; shift += 7 {
 		c := r.byte()
@@ -65,6 +69,10 @@ func (r *reader) u32() uint32 {
 // signed reads a signed LEB128 integer of the given width: the bits beyond
 // the width must repeat the sign.
 func (r *reader) signed(width int) int64 {
+	if r.pos < len(r.b) && r.b[r.pos] < 0x80 {
+		r.pos++
+		return int64(int8(r.b[r.pos-1]<<1) >> 1)
+	}
 	var v int64
 	for shift := 0; ; shift += 7 {
 		c := r.byte()

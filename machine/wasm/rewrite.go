@@ -30,6 +30,8 @@ type rewriter struct {
 	memoryMax uint32
 	tableMax  []uint32
 	refs      uint32 // table of all functions
+	nulls     uint32 // table that initNulls checks bounds with, behind refs
+	nullInit  []bool // for each element segment: initNulls stands for table.init
 
 	// State of the body being rewritten.
 	e         emitter
@@ -44,6 +46,8 @@ type rewriter struct {
 	lFuel     uint32 // i64
 	lDepth    uint32 // i64
 	lBulk     uint32 // i32
+	lTo       uint32 // i32, and lFrom: of initNulls
+	lFrom     uint32
 	lF32      uint32
 	lF64      uint32
 	floats    bool
@@ -71,6 +75,7 @@ type survey struct {
 	floats   bool // has arithmetic that can make a NaN
 	f32, f64 bool
 	bulk     bool
+	nulls    bool // has a table.init that initNulls stands for
 	freeLoop bool // has an innermost loop without calls
 }
 
@@ -86,7 +91,7 @@ func (w *rewriter) body(i int) Body {
 			w.types = append(w.types, run.Type)
 		}
 	}
-	s := w.analyse()
+	s := w.analyse(b)
 	w.layout(s)
 	w.e.b = make([]byte, 0, len(b.Expr)+len(b.Expr)/2+64)
 	w.copied = 0
@@ -110,11 +115,10 @@ func slots(b *Body, t FuncType) uint64 {
 
 // analyse walks the body once to divide it into blocks and, if it has float
 // arithmetic, once more to find the observed results.
-func (w *rewriter) analyse() survey {
+func (w *rewriter) analyse(b *Body) survey {
 	var s survey
 	var in instr
-	imports := w.m.imported[KindFunc]
-	w.fw.begin()
+	w.fw.begin(b)
 	w.innermost, w.inside = w.innermost[:0], w.inside[:0]
 	r := reader{b: w.src}
 	for r.pos < len(w.src) {
@@ -141,13 +145,12 @@ func (w *rewriter) analyse() survey {
 					w.inside[n-2].loops = w.inside[n-2].loops || top.loops || top.loop >= 0
 				}
 			}
-		case op == opCall && in.a < imports:
-			w.noteCall()
 		case op == opCall || op == opCallIndirect:
-			s.calls = true
+			s.calls = s.calls || w.m.takesFrame(&in)
 			w.noteCall()
 		case isBulk(op):
 			s.bulk = true
+			s.nulls = s.nulls || w.initsNulls(&in)
 		case makesNaN(op):
 			s.floats = true
 			if ops[op].out == F32 {
@@ -202,6 +205,9 @@ func (w *rewriter) layout(s survey) {
 	w.lFuel, w.lDepth = local(I64), local(I64)
 	if s.bulk {
 		w.lBulk = local(I32)
+	}
+	if s.nulls {
+		w.lTo, w.lFrom = local(I32), local(I32)
 	}
 	if s.f32 {
 		w.lF32 = local(F32)
@@ -261,8 +267,9 @@ func (w *rewriter) block() {
 	}
 }
 
-// leave pops the frame.
+// leave compares and pops the frame.
 func (w *rewriter) leave(slots uint64) {
+	w.check()
 	e := &w.e
 	e.idx(opGlobalGet, w.deep)
 	e.i64(int64(1<<32 | slots))
@@ -286,7 +293,7 @@ func (w *rewriter) instructions() {
 		}
 		switch op := in.op; {
 		case op == opLoop:
-			if innermost[0] {
+			if innermost[0] && points[0].compares() {
 				w.open(loopLabels)
 				w.beginLoop(&in, points[0].cost)
 				points = points[1:]
@@ -325,6 +332,9 @@ func (w *rewriter) instructions() {
 		case isBulk(op):
 			w.flush(in.start)
 			w.bulk(&in)
+			if w.initsNulls(&in) {
+				w.initNulls(&in)
+			}
 		}
 		if w.floats && w.nw.marked(in.start) {
 			w.flush(in.end)
@@ -480,7 +490,7 @@ func (w *rewriter) charge(c charge) {
 		w.e.op(opI64Sub)
 		w.setFuel()
 	}
-	if c.loop {
+	if c.compares() {
 		w.check()
 	}
 }
@@ -527,6 +537,34 @@ func (w *rewriter) bulk(in *instr) {
 	e.op(opI64Sub)
 	w.setFuel()
 	w.check()
+}
+
+// initsNulls tells whether initNulls stands for the instruction.
+func (w *rewriter) initsNulls(in *instr) bool {
+	return in.op == opTableInit && w.nullInit != nil && w.nullInit[in.a]
+}
+
+// initNulls stands for table.init from a passive segment of externref, of which
+// wazero 1.12.0 keeps no elements: it would trap where wasm does not. All of
+// them are null. So the segment is one of null functions in the rewriting, a
+// table.init of it into a table of our own checks its bounds, and a table.fill
+// does the rest.
+func (w *rewriter) initNulls(in *instr) {
+	e := &w.e
+	w.copied = in.end
+	e.op(opDrop) // the length, which lBulk holds
+	e.idx(opLocalSet, w.lFrom)
+	e.idx(opLocalSet, w.lTo)
+	e.i32(0)
+	e.idx(opLocalGet, w.lFrom)
+	e.idx(opLocalGet, w.lBulk)
+	e.op(0xfc, opTableInit-opPrefix)
+	e.b = appendU64(appendU64(e.b, uint64(in.a)), uint64(w.nulls))
+	e.idx(opLocalGet, w.lTo)
+	e.op(opRefNull, byte(ExternRef))
+	e.idx(opLocalGet, w.lBulk)
+	e.op(0xfc, opTableFill-opPrefix)
+	e.b = appendU64(e.b, uint64(in.b))
 }
 
 // growth pushes price × n if the object can grow by n, else 0: a growth that

@@ -97,6 +97,8 @@ func Instrument(m *Module, o Options) (*Instrumented, error) {
 		}
 	}
 	a := &assembler{in: m, o: o}
+	a.res.BoundaryPC, a.epochs = BoundaryPC(m)
+	a.res.Epochs = a.epochs
 	return a.module(), nil
 }
 
@@ -111,7 +113,10 @@ type assembler struct {
 	blocks []uint32 // for each type, the index of its block type plus one, or 0
 
 	mutable   bool // some instruction writes a table
+	epochs    bool // it is an epoch program
 	makesRefs bool // there is a ref.func
+
+	nulls uint32 // size of the table that initNulls needs, or 0
 }
 
 func (a *assembler) module() *Instrumented {
@@ -135,6 +140,7 @@ func (a *assembler) module() *Instrumented {
 	a.bounds()
 	a.globals()
 	a.inspect()
+	a.nullSegments()
 	a.hostImport()
 	a.wrappers()
 	a.bodies()
@@ -217,6 +223,37 @@ func (a *assembler) inspect() {
 	}
 	a.res.MapsRefs = a.res.MapsRefs || a.mutable && len(a.in.Tables) > 0
 	a.rw.refs = a.in.imported[KindTable] + uint32(len(a.in.Tables))
+}
+
+// nullSegments finds the passive segments of externref and makes them segments
+// of null functions; see initNulls. A reference table stands before theirs: who
+// has a table.init maps references.
+func (a *assembler) nullSegments() {
+	most := 0
+	for i := range a.in.Elems {
+		s := &a.in.Elems[i]
+		if s.Mode != Passive || s.Type != ExternRef || len(s.Init) == 0 || !a.res.MapsRefs || !allNull(s.Init) {
+			continue
+		}
+		if a.rw.nullInit == nil {
+			a.rw.nullInit = make([]bool, len(a.in.Elems))
+		}
+		a.rw.nullInit[i] = true
+		most = max(most, len(s.Init))
+		null := &a.out.Elems[i]
+		null.Type = FuncRef
+		null.Init = slices.Repeat([]ElemInit{{Op: opRefNull, Index: uint32(FuncRef)}}, len(s.Init))
+	}
+	a.rw.nulls, a.nulls = a.rw.refs+1, uint32(most)
+}
+
+func allNull(list []ElemInit) bool {
+	for _, x := range list {
+		if x.Op != opRefNull {
+			return false
+		}
+	}
+	return true
 }
 
 // typeIndex returns the index of a type, appending it if needed.
@@ -370,7 +407,7 @@ func (a *assembler) exports() {
 	for i := range m.Exports {
 		e := m.Exports[i]
 		keep := a.o.KeepExports && !strings.HasPrefix(e.Name, ReservedPrefix)
-		keep = keep || e.Name == EntryExport && e.Kind == KindFunc || e.Name == "memory" && e.Kind == KindMemory
+		keep = keep || a.isEntry(&e) || e.Name == "memory" && e.Kind == KindMemory
 		if !keep {
 			continue
 		}
@@ -406,6 +443,9 @@ func (a *assembler) tables() {
 		} else {
 			v.Size = ReservedPrefix + "table." + strconv.Itoa(i) + ".size"
 			v.Get = ReservedPrefix + "table." + strconv.Itoa(i) + ".get"
+			if a.epochs {
+				a.settable(&v, i, first+uint32(i), t.Elem)
+			}
 			a.accessor(v.Size, FuncType{Results: []ValType{I32}}, func(e *emitter) {
 				e.op(0xfc)
 				e.idx(opTableSize-opPrefix, first+uint32(i))
@@ -419,6 +459,9 @@ func (a *assembler) tables() {
 	}
 	if a.res.MapsRefs || a.makesRefs {
 		a.refTable()
+	}
+	if a.nulls > 0 {
+		a.out.Tables = append(a.out.Tables, TableType{Elem: FuncRef, Bounds: Bounds{Min: a.nulls, Max: a.nulls, HasMax: true}})
 	}
 }
 

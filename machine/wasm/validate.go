@@ -9,6 +9,11 @@ func Validate(m *Module) error {
 	if err := v.module(); err != nil {
 		return err
 	}
+	for i := range m.Codes {
+		if err := v.function(i); err != nil {
+			return err
+		}
+	}
 	m.validated = true
 	return nil
 }
@@ -36,9 +41,11 @@ type validator struct {
 
 	total      uint64 // locals so far
 	totalJoins uint64 // values needed at labels so far
+	blockPairs uint64 // squares of the blocks of each function
 	steps      uint64 // operands of calls and labels so far
 }
 
+// module validates everything but the bodies.
 func (v *validator) module() error {
 	m := v.m
 	for i := range m.Imports {
@@ -78,14 +85,14 @@ func (v *validator) module() error {
 	}
 	v.memory = memories == 1
 	v.refs = make([]bool, v.numFuncs)
-	if err := v.initialisers(); err != nil {
+	return v.initialisers()
+}
+
+// function validates one own function. The module comes first.
+func (v *validator) function(i int) error {
+	if err := v.body(i); err != nil {
+		err.Func = v.fn
 		return err
-	}
-	for i := range m.Codes {
-		if err := v.body(i); err != nil {
-			err.Func = v.fn
-			return err
-		}
 	}
 	return nil
 }

@@ -76,9 +76,16 @@ func (v *validator) body(i int) *Error {
 		}
 	}
 	b.height, b.values = uint32(v.height), v.values
+	if b.height > m.limits.Operands {
+		return refuse(CodeAboveLimit, b.Offset, "operands: %d, limit %d", b.height, m.limits.Operands)
+	}
 	joins, ok := v.joins.count(b.Expr, len(v.locals), &m.limits)
 	if !ok {
 		return refuse(CodeAboveLimit, b.Offset, "locals times constructs: limit %d", m.limits.LocalsTimesConstructs)
+	}
+	n := uint64(v.joins.blocks)
+	if v.blockPairs += n * n; v.blockPairs > uint64(m.limits.BlockPairs) {
+		return refuse(CodeAboveLimit, b.Offset, "squares of the blocks of functions: limit %d", m.limits.BlockPairs)
 	}
 	if joins > m.limits.Joins {
 		return refuse(CodeAboveLimit, b.Offset, "values needed at labels: %d, limit %d", joins, m.limits.Joins)
@@ -298,6 +305,7 @@ func (v *validator) memoryOp() {
 			v.fail(CodeUnknownIndex, "data segment %d", v.in.a)
 		}
 		if v.in.op == opDataDrop {
+			v.m.drops = true
 			return
 		}
 	}
@@ -355,6 +363,7 @@ func (v *validator) tableOp() {
 		v.popType(v.table(a))
 		v.popType(I32)
 	case opElemDrop:
+		v.m.drops = true
 		v.segment(a)
 	case opTableInit:
 		v.moveElems(v.table(b), v.segment(a))
