@@ -3,8 +3,12 @@ package assay
 // Role says what an assignment asks for.
 type Role uint8
 
-// RoleExecutor runs the job. Watchers come with fraud proofs.
-const RoleExecutor Role = 1
+// The roles. An executor's result is a candidate for payment; a watcher executes
+// the same job and commits to its own result before the executor opens.
+const (
+	RoleExecutor Role = 1
+	RoleWatcher  Role = 2
+)
 
 // ExecutionState is how far an assignment has come, or how it ended.
 type ExecutionState uint8
@@ -19,7 +23,7 @@ const (
 	Late        ExecutionState = 5 // never committed in time
 	Abandoned   ExecutionState = 6 // committed, never tagged; or tagged, never opened
 	Unavailable ExecutionState = 7 // opened, but nobody could fetch the bytes
-	ProvedWrong ExecutionState = 8 // its opening contradicts its commit or its tag
+	ProvedWrong ExecutionState = 8 // its opening contradicts its commit or its tag, or it lost a dispute
 )
 
 // String returns the name used in JSON.

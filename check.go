@@ -23,9 +23,12 @@ func (v Value) String() string {
 
 // Candidate is a result that some executor has opened.
 type Candidate struct {
-	Digest  Digest // Result.Digest
-	Result  Result
-	Refuted bool // by the referee: decisive, under every policy
+	Digest   Digest // Result.Digest
+	Result   Result
+	Refuted  bool   // by the referee: decisive, under every policy
+	Survived bool   // its claim was the last one standing in a dispute
+	Opened   Clock  // when it was first opened
+	Redo     Millis // what fetching and executing again takes a slow watcher, by the claimed fuel
 }
 
 // View is the board as a check sees it. Checks read; they never write.
@@ -33,7 +36,9 @@ type View struct {
 	Now        Time
 	Clock      Clock
 	Job        *Job
-	Referee    bool // the runtime has a machine that decides dissent
+	Referee    bool   // the runtime has a machine that decides dissent
+	Inputs     Clock  // since when validators attest to hold program and inputs; zero: they do not
+	Liability  Millis // how long after its settlement a result stays open to a fraud proof
 	Executions []Execution
 	Candidates []Candidate
 }
@@ -84,6 +89,7 @@ type CandidateValue struct {
 type Demand struct {
 	N    int
 	Kind string // platform, such as "snp"; empty: any
+	Role Role   // zero: RoleExecutor
 }
 
 // Choice is a branch to be fixed once, by the first beacon after it was asked.

@@ -74,6 +74,14 @@ type Params struct {
 	// a pause (a laptop that slept) closes a window that nobody could use.
 	ClockStep Millis
 
+	// Disputes. A move is due after MoveSlack + steps of its interval /
+	// MachineRate; a first claim and the window behind the last dispute after
+	// ChallengeSlack + claimed steps / MachineRate.
+	MachineRate    uint64 // steps of the canonical machine per second
+	MoveSlack      Millis
+	ChallengeSlack Millis
+	WatchShare     PPM // of the jobs under optimistic that get a watcher drawn
+
 	// Stakes and bonds.
 	StakeTimes  uint32 // stake locked per assignment, in multiples of the job's MaxPrice
 	Bond        PPM    // bond locked with a commit, of the job's MaxPrice
@@ -130,8 +138,9 @@ func DefaultParams() Params {
 		FeePerByte: 1, FeePerGas: 1, ProtocolFee: 50_000, FeeMin: 10,
 		FetchRate: 1 << 20, FuelRate: 100_000_000, Slack: 30_000,
 		TagClock: 30_000, OpenClock: 30_000, AvailableClock: 60_000, ClockStep: MaxClockStep,
+		MachineRate: 20_000_000, MoveSlack: 60_000, ChallengeSlack: 120_000, WatchShare: 50_000,
 		StakeTimes: 10, Bond: Whole, Unavailable: 500_000, MinStake: 1_000_000,
-		Liability:  0,
+		Liability:  24 * 3600 * 1000,
 		MaxTxBytes: 1 << 20, BlockGas: 50_000_000, MaxDue: 1000, TxWindow: 1000,
 	}
 }
@@ -142,13 +151,34 @@ func LocalParams() Params {
 	p := DefaultParams()
 	p.FetchRate, p.FuelRate, p.Slack = 64<<20, 1_000_000_000, 3_000
 	p.TagClock, p.OpenClock, p.AvailableClock, p.ClockStep = 3_000, 3_000, 3_000, 1_000
+	p.MachineRate, p.MoveSlack, p.ChallengeSlack, p.WatchShare = 400_000_000, 3_000, 3_000, 0
+	p.Liability = 0 // the network ends with its process
 	p.FaucetLimit = 1_000_000_000_000
 	return p
 }
 
 // CommitClock returns how long a drawn provider has until its commit is due.
 func (p *Params) CommitClock(job *Job, fetchBytes uint64) Millis {
-	return p.Slack + Millis(fetchBytes*1000/p.FetchRate) + Millis(job.Limits.Fuel/p.FuelRate*1000)
+	return p.RedoClock(job.Limits.Fuel, fetchBytes)
+}
+
+// RedoClock returns how long fetching a job's bytes and executing so much fuel
+// takes a slow machine.
+func (p *Params) RedoClock(fuel, fetchBytes uint64) Millis {
+	return p.Slack + Millis(fetchBytes*1000/p.FetchRate) + Millis(fuel/p.FuelRate*1000)
+}
+
+// Fee returns what a transaction of size bytes and so much gas costs.
+func (p *Params) Fee(size int, gas uint64) (Amount, error) {
+	bytes, err := p.FeePerByte.Mul(uint64(size))
+	if err != nil {
+		return 0, err
+	}
+	units, err := p.FeePerGas.Mul(gas)
+	if err != nil {
+		return 0, err
+	}
+	return bytes.Add(units/1000 + min(1, units%1000))
 }
 
 // Validate refuses a genesis with a field out of range.
@@ -187,11 +217,11 @@ func (g *Genesis) Validate() error {
 // network.
 func (p *Params) Validate() error {
 	switch {
-	case p.FetchRate == 0 || p.FuelRate == 0:
+	case p.FetchRate == 0 || p.FuelRate == 0 || p.MachineRate == 0:
 		return Refuse(CodeGenesis, "rates must not be zero")
-	case max(p.ProtocolFee, p.Bond, p.Unavailable) > Whole:
+	case max(p.ProtocolFee, p.Bond, p.Unavailable, p.WatchShare) > Whole:
 		return Refuse(CodeGenesis, "shares must not exceed %d", Whole)
-	case p.Slack < 0 || p.TagClock <= 0 || p.OpenClock <= 0 || p.AvailableClock <= 0 || p.Liability < 0:
+	case p.Slack < 0 || p.TagClock <= 0 || p.OpenClock <= 0 || p.AvailableClock <= 0 || p.MoveSlack <= 0 || p.ChallengeSlack <= 0 || p.Liability < 0:
 		return Refuse(CodeGenesis, "clocks must be positive")
 	case p.ClockStep <= 0 || p.ClockStep > MaxClockStep:
 		return Refuse(CodeGenesis, "clock step of %d ms; the range is 1 to %d", p.ClockStep, MaxClockStep)

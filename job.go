@@ -100,6 +100,12 @@ func (j *Job) Artifacts() []merkle.Entry {
 	return list
 }
 
+// InputsDigest names all that an executor has to fetch, for the attestation
+// that it can be fetched.
+func (j *Job) InputsDigest() Digest {
+	return canon.Hash("assay/inputs/1", j.Program[:], j.Stdin[:], j.Input[:])
+}
+
 // Validate refuses a job with a field out of range. The policy's meaning and
 // the deadline's distance are judged by the ledger.
 func (j *Job) Validate() error {

@@ -30,6 +30,10 @@ const (
 	KindAnswer   Kind = 12
 	KindEvidence Kind = 13
 	KindTick     Kind = 14
+	KindProgram  Kind = 15
+	KindClaim    Kind = 16
+	KindRefine   Kind = 17
+	KindProof    Kind = 18
 )
 
 // Transfer moves credits from the signer's balance.
@@ -108,7 +112,8 @@ type Open struct {
 	Result Result
 }
 
-// Attest is a validator's word that it holds the output bytes.
+// Attest is a validator's word that it holds the output bytes, or program and
+// inputs when Output is the job's InputsDigest.
 type Attest struct {
 	_      struct{} `cbor:",toarray"`
 	Job    JobID
@@ -131,6 +136,54 @@ type PostEvidence struct {
 	Body  []byte
 }
 
+// ProgramChunk is the number of program bytes in one PostProgram, the last one
+// excepted: an aligned subtree of 256 leaves.
+const ProgramChunk = 256 << 10
+
+// PostProgram posts chunk number Chunk of a job's program. The rules read a
+// program from messages only: a blob may be missing on some validator.
+type PostProgram struct {
+	_     struct{} `cbor:",toarray"`
+	Job   JobID
+	Size  uint64 // of the whole program, as its digest says
+	Chunk uint32
+	Bytes []byte
+	Path  []Digest // of the chunk's subtree in the program's tree, from below
+}
+
+// PostClaim states the whole trace of a job's machine: the roots of the states
+// at equal distances, of which the last is the root of the halted state Last.
+// The signer posts a bond with it.
+type PostClaim struct {
+	_     struct{} `cbor:",toarray"`
+	Job   JobID
+	Steps uint64   // after which the machine halts; sets clocks and proves nothing
+	Last  []byte   // the record of the last state, which states the result
+	Roots []Digest // dispute.Arity of them; state 0 is known
+}
+
+// PostRefinement states the middles of one interval of the signer's claim: the
+// one of Arity^Level steps at Offset.
+type PostRefinement struct {
+	_      struct{} `cbor:",toarray"`
+	Job    JobID
+	Claim  uint16
+	Level  uint8
+	Offset uint64
+	Roots  []Digest // dispute.Arity - 1 of them
+}
+
+// PostProof lets the ledger re-execute a disputed interval of the signer's
+// claim from a witness.
+type PostProof struct {
+	_       struct{} `cbor:",toarray"`
+	Job     JobID
+	Claim   uint16
+	Level   uint8
+	Offset  uint64
+	Witness []byte
+}
+
 // Tick makes a block while something is owed. A due tick is free, an undue one
 // is refused.
 type Tick struct {
@@ -138,20 +191,24 @@ type Tick struct {
 }
 
 // Kind implements Message.
-func (*Transfer) Kind() Kind     { return KindTransfer }
-func (*Faucet) Kind() Kind       { return KindFaucet }
-func (*PostOffer) Kind() Kind    { return KindOffer }
-func (*Withdraw) Kind() Kind     { return KindWithdraw }
-func (*Stake) Kind() Kind        { return KindStake }
-func (*Unstake) Kind() Kind      { return KindUnstake }
-func (*Submit) Kind() Kind       { return KindSubmit }
-func (*Commit) Kind() Kind       { return KindCommit }
-func (*Tag) Kind() Kind          { return KindTag }
-func (*Open) Kind() Kind         { return KindOpen }
-func (*Attest) Kind() Kind       { return KindAttest }
-func (*Answer) Kind() Kind       { return KindAnswer }
-func (*PostEvidence) Kind() Kind { return KindEvidence }
-func (*Tick) Kind() Kind         { return KindTick }
+func (*Transfer) Kind() Kind       { return KindTransfer }
+func (*Faucet) Kind() Kind         { return KindFaucet }
+func (*PostOffer) Kind() Kind      { return KindOffer }
+func (*Withdraw) Kind() Kind       { return KindWithdraw }
+func (*Stake) Kind() Kind          { return KindStake }
+func (*Unstake) Kind() Kind        { return KindUnstake }
+func (*Submit) Kind() Kind         { return KindSubmit }
+func (*Commit) Kind() Kind         { return KindCommit }
+func (*Tag) Kind() Kind            { return KindTag }
+func (*Open) Kind() Kind           { return KindOpen }
+func (*Attest) Kind() Kind         { return KindAttest }
+func (*Answer) Kind() Kind         { return KindAnswer }
+func (*PostEvidence) Kind() Kind   { return KindEvidence }
+func (*Tick) Kind() Kind           { return KindTick }
+func (*PostProgram) Kind() Kind    { return KindProgram }
+func (*PostClaim) Kind() Kind      { return KindClaim }
+func (*PostRefinement) Kind() Kind { return KindRefine }
+func (*PostProof) Kind() Kind      { return KindProof }
 
 // String returns the message's name.
 func (k Kind) String() string {
@@ -182,6 +239,10 @@ var messages = map[Kind]struct {
 	KindAnswer:   {"answer", 512 << 10, func() Message { return new(Answer) }},
 	KindEvidence: {"evidence", 512 << 10, func() Message { return new(PostEvidence) }},
 	KindTick:     {"tick", 16, func() Message { return new(Tick) }},
+	KindProgram:  {"program", ProgramChunk + 4096, func() Message { return new(PostProgram) }},
+	KindClaim:    {"claim", 8192, func() Message { return new(PostClaim) }},
+	KindRefine:   {"refinement", 4096, func() Message { return new(PostRefinement) }},
+	KindProof:    {"proof", 256<<10 + 4096, func() Message { return new(PostProof) }},
 }
 
 // Codes of a message that cannot be read.

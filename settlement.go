@@ -36,6 +36,21 @@ type Payment struct {
 	Seat   uint16
 }
 
+// ClaimEnd is what became of one claim of a dispute and of its bond. Bonds and
+// slashed stake together are returned, pay costs and bounties, or are burned.
+type ClaimEnd struct {
+	_        struct{} `cbor:",toarray"`
+	Dispute  uint16   // the case's disputes are numbered from 0
+	Claim    uint16
+	Author   Key
+	Result   Digest // in which the claim ends
+	Code     Code   // "survived", or why it lost
+	Bond     Amount
+	Returned Amount // of the bond
+	Costs    Amount // of its moves, refunded by those who lost
+	Bounty   Amount
+}
+
 // Availability says what is known of the output bytes.
 type Availability uint8
 
@@ -65,6 +80,8 @@ type Settlement struct {
 	Availability Availability
 	Payments     []Payment
 	Faults       []Fault
+	Claims       []ClaimEnd
+	Posters      []Payment // to those who posted a program, out of lost bonds and slashed stake
 }
 
 // Record is what the ledger keeps of a settled job for ever, by its hash. A

@@ -13,7 +13,7 @@ import (
 // rulePackages are those that the ledger reaches. Every replica must get the
 // same answer from them, for ever.
 var rulePackages = []string{
-	"", "canon", "merkle", "beacon", "market", "reputation", "policy", "quorum", "board", "ledger",
+	"", "canon", "merkle", "beacon", "market", "reputation", "policy", "quorum", "dispute", "board", "ledger",
 	"machine", "machine/wasm", "machine/wasi", "machine/step",
 }
 

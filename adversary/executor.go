@@ -9,12 +9,12 @@ import (
 	"github.com/capacloud/assay/merkle"
 )
 
-// liar executes honestly and then tells something else: other bytes on standard
-// output, another state. The bytes exist, so a lie that were accepted would
-// also be available.
+// liar executes honestly and then tells something else. The bytes exist, so a
+// lie that were accepted would also be available.
 type liar struct {
-	inner executor.Executor
-	mark  string // equal marks lie equally
+	inner  executor.Executor
+	player Player
+	key    assay.Key
 }
 
 // Execute implements executor.Executor.
@@ -23,12 +23,35 @@ func (l liar) Execute(ctx context.Context, job *assay.Job, a executor.Artifacts)
 	if err != nil {
 		return nil, err
 	}
-	id := job.ID()
-	wrong := o.Result
-	tree := stdoutOnly([]byte(l.mark + "\n"))
-	wrong.Output = tree.Root
-	wrong.State = canon.Hash("assay/adversary/1", []byte(l.mark), id[:])
+	wrong, tree := falsify(l.player, l.key, job.ID(), o.Result)
+	if tree == nil {
+		tree = o.Output
+	}
 	return &executor.Outcome{Result: wrong, Output: tree}, nil
+}
+
+// falsify returns what a player makes of a true result, and the output of it
+// where that differs. The lie is a function of the truth, player and job: the
+// player's trace has to end in the same one. It is also one that a halted
+// machine can state. An invented state root is not: nobody knows memory that
+// has it.
+func falsify(p Player, key assay.Key, job assay.JobID, r assay.Result) (assay.Result, *executor.OutputTree) {
+	mark := markOf(p, key)
+	if p.Kind == Misstate {
+		r.State = canon.Hash("assay/adversary/1", []byte(mark), job[:])
+		return r, nil
+	}
+	tree := stdoutOnly([]byte(mark + "\n"))
+	r.Output = tree.Root
+	return r, tree
+}
+
+// markOf is what a player's lies are made of: equal marks lie equally.
+func markOf(p Player, key assay.Key) string {
+	if p.Kind == Collude {
+		return string(Collude)
+	}
+	return string(p.Kind) + " " + key.String()
 }
 
 // lazy does nothing, and says that the program printed nothing and used no

@@ -11,12 +11,19 @@ import (
 // Kind is a way to cheat.
 type Kind string
 
-// The kinds. Lie, Collude and Lazy are faults of the executor, the others of
-// the wire.
+// The kinds. Lie, Collude, Misstate and Lazy are faults of the executor; Stall,
+// Silent, Bluff and Meddle lie likewise and differ in how they go on when the
+// lie is disputed; Sabotage is a fault of the trace; the others are of the wire.
 const (
 	Honest     Kind = ""
-	Lie        Kind = "lie"        // tells its own wrong result
-	Collude    Kind = "collude"    // tells the same wrong result as every other colluder
+	Lie        Kind = "lie"        // tells its own wrong result, and defends it as long as a lie can be
+	Collude    Kind = "collude"    // tells the same wrong result as every other colluder, and defends it
+	Misstate   Kind = "misstate"   // tells the right output and another state
+	Stall      Kind = "stall"      // lies, and makes every move of a dispute at the last second
+	Silent     Kind = "silent"     // lies, and says nothing in a dispute
+	Bluff      Kind = "bluff"      // lies, and posts wrong witnesses
+	Sabotage   Kind = "sabotage"   // tells the true result and wrong middles, to lose for it
+	Meddle     Kind = "meddle"     // lies, and repeats its moves of a dispute in the name of everybody else's claims
 	Lazy       Kind = "lazy"       // does no work and guesses an empty output
 	Copy       Kind = "copy"       // does no work and repeats what others have shown
 	Withhold   Kind = "withhold"   // in turn: never tags; never opens; never serves bytes
@@ -27,7 +34,7 @@ const (
 
 // Kinds are all ways to cheat, in the order in which Assign deals them.
 func Kinds() []Kind {
-	return []Kind{Lie, Collude, Copy, Lazy, Withhold, Late, Crash, Contradict}
+	return []Kind{Lie, Collude, Copy, Lazy, Withhold, Late, Crash, Contradict, Misstate, Stall, Silent, Bluff, Sabotage, Meddle}
 }
 
 // Variants returns how many variants a kind has; they are dealt in turn.
@@ -37,7 +44,9 @@ func (k Kind) Variants() int {
 		return 3
 	case Crash:
 		return 4
-	case Honest, Lie, Collude, Lazy, Copy, Late:
+	case Sabotage:
+		return 2
+	case Honest, Lie, Collude, Lazy, Copy, Late, Misstate, Stall, Silent, Bluff, Meddle:
 	}
 	return 1
 }
@@ -125,7 +134,9 @@ func Wrap(p Player, key assay.Key, network assay.NetworkID, core Core) Core {
 		return &dying{wire: w, at: assay.ExecutionState(p.Variant%4 + 1)}
 	case Contradict:
 		return newContradictor(w, p.Variant%3)
-	case Honest, Lie, Collude, Lazy:
+	case Stall, Silent, Meddle:
+		return &defendant{wire: w, tactic: tacticOf(p, key)}
+	case Honest, Lie, Collude, Misstate, Bluff, Sabotage, Lazy:
 	}
 	return core
 }
@@ -133,13 +144,11 @@ func Wrap(p Player, key assay.Key, network assay.NetworkID, core Core) Core {
 // Executor puts a player's faults of the executor around an honest one.
 func Executor(p Player, key assay.Key, inner executor.Executor) executor.Executor {
 	switch p.Kind {
-	case Lie:
-		return liar{inner: inner, mark: "lie " + key.String()}
-	case Collude:
-		return liar{inner: inner, mark: "collude"}
+	case Lie, Collude, Misstate, Stall, Silent, Bluff, Meddle:
+		return liar{inner: inner, player: p, key: key}
 	case Lazy:
 		return lazy{}
-	case Honest, Copy, Withhold, Late, Crash, Contradict:
+	case Honest, Copy, Withhold, Late, Crash, Contradict, Sabotage:
 	}
 	return inner
 }

@@ -22,6 +22,10 @@ type Backend interface {
 
 	Case(ctx context.Context, job assay.JobID) (*board.Case, error)
 	Cases(ctx context.Context, f ledger.Filter) ([]*board.Case, error)
+	Liable(ctx context.Context) ([]*board.Case, error)
+	Appeals(ctx context.Context, provider assay.Key) ([]*board.Appeal, error)
+	AppealsOf(ctx context.Context, job assay.JobID) ([]*board.Appeal, error)
+	Posted(ctx context.Context, program assay.Digest) ([]bool, error)
 	Account(ctx context.Context, k assay.Key) (comet.AccountState, error)
 	Offers(ctx context.Context) ([]ledger.Provider, error)
 	Offer(ctx context.Context, provider assay.Key) (ledger.Provider, error)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -187,6 +188,73 @@ func (c *Client) Cases(ctx context.Context, f ledger.Filter) ([]*board.Case, err
 		}
 		req.After = r.Msg.Next
 	}
+}
+
+// Liable implements Backend. It asks as often as the server's answers are cut. A
+// case whose horizon ends in between may make it miss another: look again.
+func (c *Client) Liable(ctx context.Context) ([]*board.Case, error) {
+	var list []*board.Case
+	skip := uint32(0)
+	for {
+		r, err := c.rpc.Liable(ctx, connect.NewRequest(&wire.LiableRequest{Skip: skip}))
+		if err != nil {
+			return nil, refusalOf(err)
+		}
+		for _, w := range r.Msg.Cases {
+			got, err := caseFrom(w)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, got)
+		}
+		if r.Msg.Next <= skip || len(r.Msg.Cases) == 0 {
+			return list, nil
+		}
+		skip = r.Msg.Next
+	}
+}
+
+// Appeals implements Backend.
+func (c *Client) Appeals(ctx context.Context, provider assay.Key) ([]*board.Appeal, error) {
+	req := &wire.AppealsRequest{}
+	if !provider.IsZero() {
+		req.Provider = provider.String()
+	}
+	return c.appeals(ctx, req)
+}
+
+// AppealsOf implements Backend.
+func (c *Client) AppealsOf(ctx context.Context, job assay.JobID) ([]*board.Appeal, error) {
+	list, err := c.appeals(ctx, &wire.AppealsRequest{Job: job.String()})
+	if err == nil && slices.ContainsFunc(list, func(a *board.Appeal) bool { return a.Job != job }) {
+		return nil, assay.Refuse(CodeAnswer, "appeals of other jobs than %s", job.Short())
+	}
+	return list, err
+}
+
+func (c *Client) appeals(ctx context.Context, req *wire.AppealsRequest) ([]*board.Appeal, error) {
+	r, err := c.rpc.Appeals(ctx, connect.NewRequest(req))
+	if err != nil {
+		return nil, refusalOf(err)
+	}
+	var list []*board.Appeal
+	for _, w := range r.Msg.Appeals {
+		a, err := appealFrom(w)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// Posted implements Backend.
+func (c *Client) Posted(ctx context.Context, program assay.Digest) ([]bool, error) {
+	r, err := c.rpc.Posted(ctx, connect.NewRequest(&wire.PostedRequest{Program: program.String()}))
+	if err != nil {
+		return nil, refusalOf(err)
+	}
+	return r.Msg.Chunks, nil
 }
 
 // Account implements Backend.

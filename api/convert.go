@@ -126,7 +126,28 @@ func caseFrom(r *wire.CaseResponse) (*board.Case, error) {
 	if id := c.Job.ID(); id != c.ID {
 		return nil, assay.Refuse(CodeAnswer, "case %s holds the job %s", c.ID.Short(), id.Short())
 	}
-	return c, nil
+	return c, playable(c.Disputes...)
+}
+
+func appealFrom(w *wire.Appeal) (*board.Appeal, error) {
+	a := new(board.Appeal)
+	if err := canon.Unmarshal(w.GetCanonical(), a); err != nil {
+		return nil, assay.Refuse(CodeAnswer, "appeal: %v", err)
+	}
+	return a, playable(a.Dispute)
+}
+
+// playable refuses disputes whose games no rules could have made: the methods of
+// a game rely on its form.
+func playable(disputes ...board.Dispute) error {
+	for i := range disputes {
+		if g := disputes[i].Game; g != nil {
+			if err := g.Validate(); err != nil {
+				return assay.Refuse(CodeAnswer, "dispute %d: %v", i, err)
+			}
+		}
+	}
+	return nil
 }
 
 func accountFrom(r *wire.AccountResponse) (a comet.AccountState, err error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/api/wire"
+	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/canon"
 	"github.com/capacloud/assay/comet"
 	"github.com/capacloud/assay/ledger"
@@ -186,6 +187,69 @@ func (s *server) Cases(ctx context.Context, r *connect.Request[wire.CasesRequest
 		}
 	}
 	return connect.NewResponse(out), nil
+}
+
+// Liable implements wire.NetworkHandler. Like Cases, it ends a list early.
+func (s *server) Liable(ctx context.Context, r *connect.Request[wire.LiableRequest]) (*connect.Response[wire.LiableResponse], error) {
+	list, err := s.backend.Liable(ctx)
+	if err != nil {
+		return nil, failure(err)
+	}
+	out, size := &wire.LiableResponse{}, 0
+	skip := min(int(r.Msg.Skip), len(list))
+	for i, c := range list[skip:] {
+		w := caseTo(c)
+		size += len(w.Canonical)
+		out.Cases = append(out.Cases, w)
+		if end := skip + i + 1; end < len(list) && (size > maxCasesBytes || i+1 == comet.MaxList) {
+			out.Next = uint32(end)
+			break
+		}
+	}
+	return connect.NewResponse(out), nil
+}
+
+// Appeals implements wire.NetworkHandler.
+func (s *server) Appeals(ctx context.Context, r *connect.Request[wire.AppealsRequest]) (*connect.Response[wire.AppealsResponse], error) {
+	list, err := s.appeals(ctx, r.Msg)
+	if err != nil {
+		return nil, failure(err)
+	}
+	out := &wire.AppealsResponse{}
+	for _, a := range list {
+		out.Appeals = append(out.Appeals, &wire.Appeal{
+			Canonical: canon.Marshal(a), Job: a.Job.String(), Number: uint32(a.Number), Running: a.Running(), Revoked: a.Revocation != nil,
+		})
+	}
+	return connect.NewResponse(out), nil
+}
+
+func (s *server) appeals(ctx context.Context, r *wire.AppealsRequest) ([]*board.Appeal, error) {
+	if r.Job != "" {
+		job, err := digestFrom(r.Job, "job")
+		if err != nil {
+			return nil, err
+		}
+		return s.backend.AppealsOf(ctx, job)
+	}
+	k, err := keyFrom(r.Provider)
+	if err != nil {
+		return nil, err
+	}
+	return s.backend.Appeals(ctx, k)
+}
+
+// Posted implements wire.NetworkHandler.
+func (s *server) Posted(ctx context.Context, r *connect.Request[wire.PostedRequest]) (*connect.Response[wire.PostedResponse], error) {
+	program, err := digestFrom(r.Msg.Program, "program")
+	if err != nil {
+		return nil, failure(err)
+	}
+	chunks, err := s.backend.Posted(ctx, program)
+	if err != nil {
+		return nil, failure(err)
+	}
+	return connect.NewResponse(&wire.PostedResponse{Chunks: chunks}), nil
 }
 
 // Account implements wire.NetworkHandler.

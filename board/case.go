@@ -28,6 +28,10 @@ type Case struct {
 	Choices   []ChoiceMade
 	Waited    assay.Clock    // when the case first waited for a check; bounds all waiting
 	Closed    Close          // of the verdict
+	Inputs    []assay.Key    // validator accounts that attest to hold program and inputs, in order of arrival
+	InputsAt  assay.Clock    // when they were two thirds of the power; zero: not yet
+	Image     []byte         // of the program, once a dispute needed it
+	Disputes  []Dispute      // the last one may still run
 	Attests   []assay.Key    // validator accounts, in order of arrival
 	Challenge *Challenge     // the latest one
 	Unmet     []Challenge    // earlier ones, which nobody answered
@@ -57,6 +61,11 @@ const (
 	Fetching   Phase = 6 // for validators to attest that they hold the bytes
 	Answering  Phase = 7 // for a supporter to post the leaves that a beacon named
 	Settled    Phase = 8
+
+	// These two come between Opening and the verdict; the numbers of phases
+	// are on the ledger and stay as they are.
+	Programming Phase = 9  // for the program that a dispute is about, in messages
+	Disputing   Phase = 10 // for the moves of a dispute
 )
 
 // Seat is one assignment.
@@ -78,6 +87,8 @@ type Seat struct {
 	Tag      assay.Digest
 	Salt     assay.Digest
 	Result   *assay.Result // once opened
+	Shown    assay.Clock   // when it was
+	Lost     uint16        // 1 + the number of the dispute that it lost; zero: none
 }
 
 // DrawRequest is a demand that was raised and not yet answered. It is answered
@@ -85,6 +96,9 @@ type Seat struct {
 // block that raised it, so neither requester nor provider can aim.
 type DrawRequest struct {
 	_      struct{} `cbor:",toarray"`
+	Role   assay.Role
+	Choice string    // fixed by the same beacon, which draws only if it is taken; empty: none
+	Share  assay.PPM // with which the choice is taken
 	Seats  uint16
 	Height uint64 // of the block that raised it
 	Market merkle.SumNode
@@ -93,8 +107,9 @@ type DrawRequest struct {
 // Draw is an answered request.
 type Draw struct {
 	_      struct{} `cbor:",toarray"`
-	Asked  uint64   // height of the request
-	Height uint64   // height of the answer
+	Role   assay.Role
+	Asked  uint64 // height of the request
+	Height uint64 // height of the answer
 	Beacon assay.Beacon
 	Market merkle.SumNode
 	Seats  []SeatDraw
@@ -125,7 +140,9 @@ type CheckState struct {
 	State []byte
 }
 
-// ChoiceMade is a choice that a beacon has fixed.
+// ChoiceMade is a choice that is fixed: whether a watcher is drawn, by a beacon
+// and under "watch " and the number of the seat to be watched; that an escalate
+// has opened its second branch, under its canonical text and without a beacon.
 type ChoiceMade struct {
 	_      struct{} `cbor:",toarray"`
 	Name   string

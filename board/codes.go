@@ -8,6 +8,8 @@ const (
 	CodeNotCanonical  assay.Code = "policy-not-canonical"
 	CodeDeadlineShort assay.Code = "deadline-too-short"
 	CodeBytes         assay.Code = "fetch-too-large"
+	CodeNoReferee     assay.Code = "runtime-without-referee"
+	CodeWindow        assay.Code = "window-too-long"
 )
 
 // Codes of a message to a case that is refused.
@@ -24,6 +26,12 @@ const (
 	CodeNotSupporter assay.Code = "not-a-supporter"
 	CodeBadAnswer    assay.Code = "bad-answer"
 	CodeReplay       assay.Code = "case-does-not-replay"
+	CodeImage        assay.Code = "bad-image"
+	CodeAgrees       assay.Code = "claim-agrees"
+	CodeFinal        assay.Code = "settlement-final"
+	CodeHorizon      assay.Code = "past-horizon"
+	CodeChunk        assay.Code = "not-the-program"
+	CodeProgramSize  assay.Code = "program-too-large"
 )
 
 // Codes of why a number drawn was passed over; the ledger adds its own.
@@ -43,6 +51,9 @@ const (
 	CodeContradiction assay.Code = "contradiction"
 	CodeVerifier      assay.Code = "verifier-contradiction"
 	CodeProvedWrong   assay.Code = "all-proved-wrong"
+	CodeInputs        assay.Code = "inputs-unavailable"
+
+	CodeProgramMissing assay.Code = "program-not-posted"
 )
 
 // Codes of what a verdict assumes, beside those of its checks.
@@ -57,6 +68,8 @@ const (
 // Codes of payments.
 const (
 	PayExecuted assay.Code = "executed"
+	PayWatched  assay.Code = "watched"
+	PayProgram  assay.Code = "program-posted"
 	PayRefund   assay.Code = "refund"
 	PayFee      assay.Code = "protocol-fee"
 )
@@ -72,6 +85,8 @@ func Codes() []assay.CodeInfo {
 	add(refusal, CodeNotCanonical, "the policy is not in canonical text", "submit the text that the message prints")
 	add(refusal, CodeDeadlineShort, "the deadline is shorter than one commit and one tag clock", "set a later deadline, or a lower fuel limit")
 	add(refusal, CodeBytes, "the bytes to fetch exceed what a job may name", "at most 2^40")
+	add(refusal, CodeNoReferee, "the runtime has no machine that could decide a dispute", "use quorum(n)")
+	add(refusal, CodeWindow, "the policy waits longer for a challenge than a case can", "shorten the window to at most 84h")
 	add(refusal, CodePhase, "the case does not take this message now", "read the case: it names the seat's state and the phase")
 	add(refusal, CodeLateMessage, "the message's clock has run out", "nothing can be done: the seat counts as late or abandoned")
 	add(refusal, CodeCommitReused, "another seat has this commitment", "derive the salt from your own key")
@@ -84,6 +99,12 @@ func Codes() []assay.CodeInfo {
 	add(refusal, CodeNotSupporter, "only a supporter of the accepted result answers a challenge", "sign with the key of a seat that opened it")
 	add(refusal, CodeBadAnswer, "the answer does not open the leaves that the beacon named", "post one opening per offset, in their order")
 	add(refusal, CodeReplay, "the case's record does not follow from its board", "do not trust this file: fetch it from another source")
+	add(refusal, CodeAgrees, "the claim ends in the result that it is posted against", "nothing to dispute: keep the bond")
+	add(refusal, CodeChunk, "the bytes are not that part of the job's program", "cut the program that the job names; a chunk has 256 KiB, the last one the rest")
+	add(refusal, CodeProgramSize, "the program is larger than any that can be disputed", "at most 16 MiB")
+	add(refusal, CodeFinal, "the settlement cannot be appealed against: nothing was accepted, nobody is liable on this network, or the runtime has no referee", "nothing can be done; a receipt says whether it is final")
+	add(refusal, CodeHorizon, "the liability horizon has passed, and the stake behind the result is released", "watch within the window that the receipt names")
+	add(refusal, CodeImage, "the bytes are no image of a program", "do not trust this file: fetch it from another source")
 	add(finding, SkipDrawn, "the owner account holds a seat in this job already", "nothing to do: one owner, one opinion")
 	add(finding, SkipRuntime, "the offer does not run this runtime", "offer the runtime to be drawn for it")
 	add(finding, SkipPrice, "the offer's price is above the job's limit", "lower the offer, or raise the job's price")
@@ -95,12 +116,16 @@ func Codes() []assay.CodeInfo {
 	add(finding, CodeContradiction, "two different results are supported", "use a policy without any, or report it: one of its checks is broken")
 	add(finding, CodeVerifier, "one result is both proved and refuted", "report it: a verifier is wrong")
 	add(finding, CodeProvedWrong, "every result was proved wrong", "submit again")
+	add(finding, CodeInputs, "validators did not attest that program and inputs can be had, so nobody could have challenged the result", "serve them until the job is settled, and submit again")
+	add(finding, CodeProgramMissing, "nobody posted the program in time, so that a dispute could not be decided", "whoever disputes, or defends, posts it; programs above 16 MiB cannot be disputed")
 	add(assumption, CodeInProcess, "one process ran everything", "run against a network for independence")
 	add(assumption, CodeOneBeacon, "one validator made the beacon that drew the providers", "use a network with several validators")
 	add(assumption, CodeOneLedger, "one validator ordered and timed every message", "use a network with several validators")
 	add(assumption, CodeRepeat, "a job with the same work was settled before", "its result was public: replicas may repeat it without executing")
 	add(assumption, CodeOneAvailable, "one validator holds the output", "fetch the output soon")
 	add(finding, PayExecuted, "paid for an execution that supports the accepted result", "")
+	add(finding, PayWatched, "paid to a watcher whose own execution agrees", "")
+	add(finding, PayProgram, "what posting the program for a dispute has cost, paid by those who lost it", "")
 	add(finding, PayRefund, "escrow that was not used", "")
 	add(finding, PayFee, "the protocol fee", "")
 	return list

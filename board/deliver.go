@@ -25,19 +25,30 @@ func (c *Case) Attest(p *assay.Params, g *assay.Genesis, at assay.Moment, from a
 	if err := c.isOpen(m.Job); err != nil {
 		return err
 	}
+	if m.Output == c.Job.InputsDigest() {
+		return c.attestInputs(p, g, at, from)
+	}
 	if c.Phase != Fetching && c.Phase != Answering {
 		return assay.Refuse(CodePhase, "the case is %s", c.Phase)
 	}
-	if _, ok := g.ValidatorOf(from); !ok {
-		return assay.Refuse(CodeNotValidator, "%s", from.Short())
+	if err := attester(g, from, c.Attests); err != nil {
+		return err
 	}
 	if m.Output != c.Verdict.Result.Output {
 		return assay.Refuse(CodeOtherOutput, "%s; accepted was %s", m.Output.Short(), c.Verdict.Result.Output.Short())
 	}
-	if slices.Contains(c.Attests, from) {
+	c.Attests = append(c.Attests, from)
+	return nil
+}
+
+// attester refuses an attestation of anybody but a validator, or a second one.
+func attester(g *assay.Genesis, from assay.Key, list []assay.Key) error {
+	if _, ok := g.ValidatorOf(from); !ok {
+		return assay.Refuse(CodeNotValidator, "%s", from.Short())
+	}
+	if slices.Contains(list, from) {
 		return assay.Refuse(CodeRepeated, "%s", from.Short())
 	}
-	c.Attests = append(c.Attests, from)
 	return nil
 }
 
@@ -48,7 +59,7 @@ func (c *Case) Answer(p *assay.Params, at assay.Moment, from assay.Key, m *assay
 		return err
 	}
 	switch {
-	case c.Phase != Answering || c.Challenge.Height == 0 || c.Challenge.Answered:
+	case c.Phase != Answering || c.Challenge == nil || c.Challenge.Height == 0 || c.Challenge.Answered:
 		return assay.Refuse(CodePhase, "the case is %s", c.Phase)
 	case at.Clock >= c.Due:
 		return assay.Refuse(CodeLateMessage, "the answer was due at clock %d, it is %d", c.Due, at.Clock)
@@ -104,7 +115,7 @@ func (c *Case) supporters() []int {
 	accepted := c.Verdict.Result.Digest()
 	var list []int
 	for i, s := range c.Seats {
-		if s.State == assay.Opened && s.Result.Digest() == accepted {
+		if s.Role == assay.RoleExecutor && s.State == assay.Opened && s.Result.Digest() == accepted {
 			list = append(list, i)
 		}
 	}
@@ -119,7 +130,7 @@ func (c *Case) availability(g *assay.Genesis) (assay.Availability, bool) {
 		return assay.NotDue, true
 	case len(c.supporters()) == 0:
 		return assay.NotAvailable, true
-	case c.attested(g):
+	case powerOf(g, c.Attests):
 		return assay.Attested, true
 	case c.Challenge != nil && c.Challenge.Answered:
 		return assay.Answered, true
@@ -127,12 +138,12 @@ func (c *Case) availability(g *assay.Genesis) (assay.Availability, bool) {
 	return assay.NotDue, false
 }
 
-// attested reports whether two thirds of the validators' power hold the bytes.
-// It counts validators, not messages: a case from a file may repeat one.
-func (c *Case) attested(g *assay.Genesis) bool {
+// powerOf reports whether two thirds of the validators' power have attested. It
+// counts validators, not messages: a case from a file may repeat one.
+func powerOf(g *assay.Genesis, attests []assay.Key) bool {
 	var power uint64
 	for _, v := range g.Validators {
-		if slices.Contains(c.Attests, v.Account) {
+		if slices.Contains(attests, v.Account) {
 			power += v.Power
 		}
 	}

@@ -30,6 +30,7 @@ type Need struct {
 	MaxPrice assay.Amount
 	Stake    assay.Amount // free
 	Bond     assay.Amount // balance
+	Defence  assay.Amount // balance, beside the bond
 	At       assay.Moment
 }
 
@@ -68,7 +69,10 @@ func (c *Case) NeedsBeacon() bool {
 // otherwise choose a job, and a provider an offer, to match it.
 func (c *Case) Beacon(p *assay.Params, at assay.Moment, beacon assay.Beacon, m Market) {
 	if c.Request != nil && at.Height > c.Request.Height {
-		c.draw(p, at, beacon, m)
+		if c.choose(at, beacon) {
+			c.draw(p, at, beacon, m)
+		}
+		c.Request = nil
 	}
 	if c.Challenge != nil && c.Challenge.Height == 0 && at.Height > c.Challenge.Asked {
 		c.nameLeaves(p, at, beacon)
@@ -82,7 +86,7 @@ func (c *Case) draw(p *assay.Params, at assay.Moment, beacon assay.Beacon, m Mar
 	if c.Request.Market == (merkle.SumNode{}) {
 		c.Request.Market = m.Root()
 	}
-	d := Draw{Asked: c.Request.Height, Height: at.Height, Beacon: beacon, Market: c.Request.Market}
+	d := Draw{Role: c.Request.Role, Asked: c.Request.Height, Height: at.Height, Beacon: beacon, Market: c.Request.Market}
 	blind := !c.anyOpened()
 	for range c.Request.Seats {
 		sd := c.drawSeat(&plan, at, &d, m)
@@ -92,13 +96,12 @@ func (c *Case) draw(p *assay.Params, at assay.Moment, beacon assay.Beacon, m Mar
 		}
 		l := sd.Tries[len(sd.Tries)-1].Listing
 		c.Seats = append(c.Seats, Seat{
-			Number: sd.Number, Role: assay.RoleExecutor, Provider: l.Provider, Owner: l.Owner,
+			Number: sd.Number, Role: d.Role, Provider: l.Provider, Owner: l.Owner,
 			Price: l.Price, Stake: plan.Stake, Bond: plan.Bond, Draw: uint16(len(c.Draws)),
 			Drawn: at.Clock, Due: at.Clock.Add(plan.CommitClock), State: assay.Assigned, Blind: blind,
 		})
 	}
 	c.Draws = append(c.Draws, d)
-	c.Request = nil
 }
 
 func (c *Case) drawSeat(plan *Plan, at assay.Moment, d *Draw, m Market) SeatDraw {
@@ -123,7 +126,7 @@ func (c *Case) drawSeat(plan *Plan, at assay.Moment, d *Draw, m Market) SeatDraw
 }
 
 func (c *Case) need(plan *Plan, at assay.Moment) Need {
-	return Need{Job: c.ID, Runtime: c.Job.Runtime, MaxPrice: c.Job.MaxPrice, Stake: plan.Stake, Bond: plan.Bond, At: at}
+	return Need{Job: c.ID, Runtime: c.Job.Runtime, MaxPrice: c.Job.MaxPrice, Stake: plan.Stake, Bond: plan.Bond, Defence: plan.Defence, At: at}
 }
 
 // skip returns why a listing cannot be drawn, as far as listing and board show:
@@ -148,11 +151,12 @@ func (c *Case) anyOpened() bool {
 	return slices.ContainsFunc(c.Seats, func(s Seat) bool { return s.Result != nil })
 }
 
-// vacancies returns how many draws found nobody for a seat.
+// vacancies returns how many draws found nobody for a seat. A watcher is drawn
+// once, and one that is not found stops nobody.
 func (c *Case) vacancies() int {
 	n := 0
 	for _, d := range c.Draws {
-		if len(d.Seats) > 0 && d.Seats[len(d.Seats)-1].Vacant {
+		if d.Role == assay.RoleExecutor && len(d.Seats) > 0 && d.Seats[len(d.Seats)-1].Vacant {
 			n++
 		}
 	}

@@ -18,6 +18,9 @@ type harness struct {
 	c      *Case
 	recode bool // encode and decode the case after every step
 	often  bool // look at the case at every instant, not only at wake-ups
+
+	noImage   bool             // the program is not on record
+	witnesses map[int][][]byte // of the proofs of each dispute
 }
 
 func key(name string, i int) assay.Key {
@@ -25,7 +28,8 @@ func key(name string, i int) assay.Key {
 }
 
 func newHarness(providers, validators int, kind assay.NetworkKind) *harness {
-	h := &harness{at: assay.Moment{Height: 1, Time: 1_000_000, Clock: 1}}
+	SetReferee(assay.RuntimeWasm, nil) // scripts about disputes name theirs
+	h := &harness{witnesses: map[int][][]byte{}, at: assay.Moment{Height: 1, Time: 1_000_000, Clock: 1}}
 	h.g = assay.Genesis{Version: 1, Name: "test", Kind: kind, Params: assay.LocalParams()}
 	h.g.Params.Slack = 10_000
 	for i := range validators {
@@ -89,6 +93,12 @@ func (h *harness) submit(policy string, life assay.Millis, repeat bool) error {
 // settle ends a block; the ledger fills in the market of a new request.
 func (h *harness) settle() {
 	h.c.Advance(&h.g.Params, &h.g, h.at)
+	if h.c.NeedsImage() && !h.noImage {
+		if err := h.c.SetImage(&h.g.Params, h.at, image()); err != nil {
+			panic(err)
+		}
+		h.c.Advance(&h.g.Params, &h.g, h.at)
+	}
 	if h.c.Request != nil && h.c.Request.Market == (merkle.SumNode{}) {
 		h.c.Request.Market = h.market.Root()
 	}
@@ -205,10 +215,17 @@ func (h *harness) provider(seat int) assay.Key {
 	return assay.Key{}
 }
 
+func (h *harness) role(seat int) assay.Role {
+	if seat < len(h.c.Seats) {
+		return h.c.Seats[seat].Role
+	}
+	return assay.RoleExecutor
+}
+
 func (h *harness) commit(seat int, label string) error {
 	r := resultOf(label)
 	from := h.provider(seat)
-	d := assay.CommitTo(h.c.Network, h.c.ID, uint16(seat), assay.RoleExecutor, from, h.salt(seat), r.Digest())
+	d := assay.CommitTo(h.c.Network, h.c.ID, uint16(seat), h.role(seat), from, h.salt(seat), r.Digest())
 	return h.c.Commit(&h.g.Params, h.at, from, &assay.Commit{Job: h.c.ID, Seat: uint16(seat), Commit: d})
 }
 
@@ -261,17 +278,27 @@ func (h *harness) show() string {
 	if c.NeedsBeacon() {
 		b.WriteString(", needs a beacon")
 	}
+	if c.NeedsImage() {
+		b.WriteString(", needs the program")
+	}
 	b.WriteString("\n")
 	for _, s := range c.Seats {
 		fmt.Fprintf(&b, "seat %d %s", s.Number, s.State)
 		if s.Result != nil {
 			fmt.Fprintf(&b, " %s", labelOf(s.Result.Digest()))
 		}
+		if s.Role == assay.RoleWatcher {
+			b.WriteString(" watches")
+		}
 		if !s.Blind {
 			b.WriteString(" not-blind")
 		}
 		b.WriteString("\n")
 	}
+	for _, k := range c.Choices {
+		fmt.Fprintf(&b, "choice %s: %t\n", k.Name, k.Taken)
+	}
+	h.showDisputes(&b)
 	if c.Verdict != nil {
 		h.showVerdict(&b)
 	}
@@ -303,9 +330,12 @@ func showSettlement(b *strings.Builder, s *assay.Settlement) {
 	fmt.Fprintf(b, "escrow %d = paid %d + refunded %d + fees %d; slashed %d, burned %d, to the requester %d; %s\n",
 		s.Escrow, s.Paid, s.Refunded, s.Fees, s.Slashed, s.Burned, Compensation(s), s.Availability)
 	for _, p := range s.Payments {
-		if p.Code == PayExecuted {
+		if p.Code == PayExecuted || p.Code == PayWatched {
 			fmt.Fprintf(b, "  seat %d paid %d\n", p.Seat, p.Amount)
 		}
+	}
+	for _, e := range s.Claims {
+		fmt.Fprintf(b, "  claim %d.%d %s: bond %d, returned %d, costs %d, bounty %d\n", e.Dispute, e.Claim, e.Code, e.Bond, e.Returned, e.Costs, e.Bounty)
 	}
 	for _, f := range s.Faults {
 		fmt.Fprintf(b, "  seat %d %s, slashed %d, penalty %d: %s\n", f.Seat, f.Class, f.Slashed, f.Penalty, f.Text)

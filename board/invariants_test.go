@@ -34,10 +34,18 @@ func invariants(h *harness) error {
 	if c.Verdict.Outcome == assay.Accepted && c.Verdict.Result == nil {
 		return fmt.Errorf("accepted nothing")
 	}
-	if err := Replay(&h.g.Params, &h.g, c); err != nil {
+	if err := Replay(&h.g.Params, &h.g, h.replayed()); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
 	return unmoved(h)
+}
+
+func claims(s *assay.Settlement) assay.Amount {
+	var sum assay.Amount
+	for _, e := range s.Claims {
+		sum += e.Bond
+	}
+	return sum
 }
 
 func faultInvariants(c *Case, s *assay.Settlement) error {
@@ -55,7 +63,14 @@ func faultInvariants(c *Case, s *assay.Settlement) error {
 		}
 	}
 	burned = s.Burned
-	if slashed != s.Slashed || burned > slashed+penalties || Compensation(s) != slashed+penalties-burned {
+	for _, e := range s.Claims {
+		slashed += e.Bond
+		burned += e.Returned + e.Costs + e.Bounty
+	}
+	for _, p := range s.Posters {
+		burned += p.Amount
+	}
+	if slashed != s.Slashed+claims(s) || burned > slashed+penalties || Compensation(s) != slashed+penalties-burned {
 		return fmt.Errorf("slashed %d, burned %d, penalties %d", s.Slashed, s.Burned, penalties)
 	}
 	return nil

@@ -8,8 +8,9 @@ import (
 )
 
 // View is the board as its checks see it.
-func (c *Case) View(at assay.Moment) assay.View {
-	v := assay.View{Now: at.Time, Clock: at.Clock, Job: &c.Job}
+func (c *Case) View(p *assay.Params, at assay.Moment) assay.View {
+	v := assay.View{Now: at.Time, Clock: at.Clock, Job: &c.Job, Inputs: c.InputsAt, Liability: p.Liability}
+	_, v.Referee = RefereeOf(c.Job.Runtime)
 	for i := range c.Seats {
 		s := &c.Seats[i]
 		x := assay.Execution{
@@ -20,12 +21,27 @@ func (c *Case) View(at assay.Moment) assay.View {
 			x.Result = s.Result.Digest()
 		}
 		v.Executions = append(v.Executions, x)
-		// Nobody stands behind the result of a false opening: it is no candidate.
-		if (s.State == assay.Opened || s.State == assay.Unavailable) && !slices.ContainsFunc(v.Candidates, func(k assay.Candidate) bool { return k.Digest == x.Result }) {
-			v.Candidates = append(v.Candidates, assay.Candidate{Digest: x.Result, Result: *s.Result})
-		}
+		c.addCandidate(&v, p, s)
 	}
 	return v
+}
+
+// addCandidate adds the result of an executor. Nobody stands behind the result
+// of a false opening: it is no candidate. One that lost a dispute to another is,
+// so that its refutation is on the board.
+func (c *Case) addCandidate(v *assay.View, p *assay.Params, s *Seat) {
+	refuted := s.Lost != 0 && !c.Disputes[s.Lost-1].Survivor().IsZero()
+	if s.Role != assay.RoleExecutor || s.State != assay.Opened && s.State != assay.Unavailable && !refuted {
+		return
+	}
+	digest := s.Result.Digest()
+	if slices.ContainsFunc(v.Candidates, func(k assay.Candidate) bool { return k.Digest == digest }) {
+		return
+	}
+	v.Candidates = append(v.Candidates, assay.Candidate{
+		Digest: digest, Result: *s.Result, Refuted: refuted, Survived: digest == c.survivor(), Opened: s.Shown,
+		Redo: p.RedoClock(min(s.Result.Fuel, c.Job.Limits.Fuel), c.Bytes),
+	})
 }
 
 // Findings returns what each check of the policy says now, in tree order; from
@@ -33,9 +49,9 @@ func (c *Case) View(at assay.Moment) assay.View {
 func (c *Case) Findings(p *assay.Params, at assay.Moment) []assay.Finding {
 	plan := c.Plan(p)
 	if c.Verdict != nil {
-		return c.atClose().judge(&plan, c.atClose().View(c.Closed.At)).leaves
+		return c.atClose().judge(&plan, c.atClose().View(p, c.Closed.At)).leaves
 	}
-	return c.judge(&plan, c.View(at)).leaves
+	return c.judge(&plan, c.View(p, at)).leaves
 }
 
 // judgement is what the policy and each of its checks say.
@@ -47,10 +63,15 @@ type judgement struct {
 
 func (c *Case) judge(plan *Plan, v assay.View) judgement {
 	j := judgement{view: v}
+	active := plan.active(c.Choices)
 	for i, e := range plan.checks {
-		j.leaves = append(j.leaves, e.check.Judge(v, c.state(i)))
+		f := assay.Finding{Silent: true, Done: true, Text: "was not asked"}
+		if slices.Contains(active, i) {
+			f = e.check.Judge(v, c.state(i))
+		}
+		j.leaves = append(j.leaves, f)
 	}
-	j.root = plan.expr.Judge(func(leaf *policy.Expr) assay.Finding { return j.leaves[plan.indexOf(leaf)] })
+	j.root = plan.expr.Judge(func(leaf *policy.Expr) assay.Finding { return j.leaves[plan.indexOf(leaf)] }, c.openedBranch)
 	return j
 }
 
@@ -111,12 +132,14 @@ func (j *judgement) allProvedWrong() bool {
 }
 
 // verdict is what the board says at a closing.
-func (c *Case) verdict(g *assay.Genesis, plan *Plan, at assay.Moment) assay.Verdict {
-	j := c.judge(plan, c.View(at))
-	_, stop := c.wanted(plan, at)
+func (c *Case) verdict(p *assay.Params, g *assay.Genesis, plan *Plan, at assay.Moment) assay.Verdict {
+	j := c.judge(plan, c.View(p, at))
+	_, stop := c.wanted(p, plan, at)
 	var v assay.Verdict
 	supported := j.supported()
 	switch {
+	case c.undecidable() != "":
+		v.Code = c.undecidable()
 	case j.contradicted():
 		v.Code = CodeVerifier
 	case len(supported) > 1:
@@ -126,6 +149,8 @@ func (c *Case) verdict(g *assay.Genesis, plan *Plan, at assay.Moment) assay.Verd
 		v.Result = c.resultOf(supported[0])
 	case j.allProvedWrong():
 		v.Outcome, v.Code = assay.Rejected, CodeProvedWrong
+	case c.inputsMissed(p, plan, at):
+		v.Code = CodeInputs
 	case stop != "":
 		v.Code = stop
 	case len(j.view.Candidates) > 1:

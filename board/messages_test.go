@@ -139,7 +139,7 @@ func TestWaitingEnds(t *testing.T) {
 		h.c.Expire(&h.g.Params, h.at)
 		h.settle()
 	}
-	if waited := h.at.Clock - began; waited != assay.Clock(maxWaiting) || h.c.Verdict.Code != CodeExhausted {
+	if waited := h.at.Clock - began; waited != assay.Clock(maxWaiting+h.c.Plan(&h.g.Params).CommitClock) || h.c.Verdict.Code != CodeExhausted {
 		t.Fatal(waited, h.show())
 	}
 	if err := invariants(h); err != nil {

@@ -25,7 +25,7 @@ func Open(p *assay.Params, network assay.NetworkID, sub *assay.Submit, at assay.
 	c := &Case{
 		Version: 1, Network: network, ID: job.ID(), Job: *job, Bytes: sub.Bytes,
 		Repeat: repeat, Submitted: at, Escrow: plan.Escrow, Phase: Drawing,
-		Request: &DrawRequest{Seats: uint16(plan.FirstSeats), Height: at.Height},
+		Request: &DrawRequest{Role: assay.RoleExecutor, Seats: uint16(plan.FirstSeats), Height: at.Height},
 	}
 	c.Job.Args, c.Job.Env = slices.Clone(job.Args), slices.Clone(job.Env)
 	for _, e := range plan.checks {
@@ -92,7 +92,7 @@ func (c *Case) Open(p *assay.Params, at assay.Moment, from assay.Key, m *assay.O
 		return err
 	}
 	result := m.Result
-	seat.Salt, seat.Result, seat.State = m.Salt, &result, assay.Opened
+	seat.Salt, seat.Result, seat.Shown, seat.State = m.Salt, &result, at.Clock, assay.Opened
 	if c.contradiction(seat) != "" {
 		seat.State = assay.ProvedWrong
 	}
@@ -124,7 +124,7 @@ func (c *Case) Evidence(p *assay.Params, at assay.Moment, from assay.Key, m *ass
 		if c.Checks[i].Check != m.Check {
 			continue
 		}
-		next, err := e.check.Step(c.View(at), c.state(i), assay.Evidence{Check: m.Check, From: from, Body: m.Body})
+		next, err := e.check.Step(c.View(p, at), c.state(i), assay.Evidence{Check: m.Check, From: from, Body: m.Body})
 		if err == nil {
 			c.Checks[i].State = next
 		}
@@ -156,7 +156,7 @@ func (c *Case) seatOf(from assay.Key, job assay.JobID, number uint16) (*Seat, er
 
 // String returns the name used in JSON.
 func (p Phase) String() string {
-	names := [...]string{"", "drawing", "committing", "tagging", "opening", "waiting", "fetching", "answering", "settled"}
+	names := [...]string{"", "drawing", "committing", "tagging", "opening", "waiting", "fetching", "answering", "settled", "programming", "disputing"}
 	if int(p) < len(names) {
 		return names[p]
 	}

@@ -9,14 +9,16 @@ import (
 // is a function of the parameters and the job alone.
 type Plan struct {
 	Policy      string       // canonical text
-	Escrow      assay.Amount // MaxPaid × MaxPrice + ProtocolFee
+	Escrow      assay.Amount // (MaxPaid + Watchers) × MaxPrice + ProtocolFee
 	ProtocolFee assay.Amount // the most that is due; at least Params.FeeMin
 	Stake       assay.Amount // locked per seat, with the draw
 	Bond        assay.Amount // locked per seat, with the commit
 	FirstSeats  int          // drawn at once
-	MaxPaid     int          // seats that can be paid
+	MaxPaid     int          // executors that can be paid
+	Watchers    int          // watchers that can be paid
 	MaxTagged   int          // seats that can tag and count
 	MaxSeats    int          // seats that can be drawn, replacements included
+	Defence     assay.Amount // what a provider must have to play a dispute; zero without referee
 	CommitClock assay.Millis
 	PhaseTotal  assay.Millis // one commit, tag, open and availability clock
 
@@ -28,6 +30,9 @@ type Plan struct {
 // package policy refuses, that is not in canonical text or not available here,
 // amounts that overflow, and clocks that do.
 func NewPlan(p *assay.Params, job *assay.Job, bytes uint64) (Plan, error) {
+	if bytes > maxBytes {
+		return Plan{}, assay.Refuse(CodeBytes, "%d bytes; at most %d", bytes, uint64(maxBytes))
+	}
 	expr, err := policy.Parse(job.Policy)
 	if err != nil {
 		return Plan{}, err
@@ -39,22 +44,78 @@ func NewPlan(p *assay.Params, job *assay.Job, bytes uint64) (Plan, error) {
 	if plan.checks, err = entries(expr); err != nil {
 		return Plan{}, err
 	}
-	for _, e := range plan.checks {
-		plan.FirstSeats = max(plan.FirstSeats, e.first)
-		plan.MaxTagged = max(plan.MaxTagged, e.most)
+	if err := plan.count(p, job, bytes); err != nil {
+		return Plan{}, err
 	}
-	plan.MaxPaid = plan.FirstSeats
-	// As many replacements as there can be tags: late and abandoned replicas
-	// do not count, and must not let a case draw for ever.
-	plan.MaxSeats = 2 * plan.MaxTagged
 	if err := plan.price(p, job); err != nil {
 		return Plan{}, err
 	}
-	return plan, plan.time(p, job, bytes)
+	plan.time(p, job, bytes)
+	return plan, nil
+}
+
+// count says how many seats there can be.
+func (plan *Plan) count(p *assay.Params, job *assay.Job, bytes uint64) error {
+	_, refereed := RefereeOf(job.Runtime)
+	for _, e := range plan.checks {
+		plan.MaxPaid = max(plan.MaxPaid, e.first)
+		plan.MaxTagged = max(plan.MaxTagged, e.most)
+		switch {
+		case e.window == 0:
+			continue
+		case !refereed:
+			return assay.Refuse(CodeNoReferee, "%s under %s", e.check, job.Runtime)
+		case e.window > maxWindow:
+			return assay.Refuse(CodeWindow, "%s; at most %d ms", e.check, maxWindow)
+		case p.WatchShare > 0:
+			plan.Watchers = 1
+		}
+	}
+	if refereed {
+		if err := plan.disputable(p, job, bytes); err != nil {
+			return err
+		}
+	}
+	for _, i := range plan.active(nil) {
+		plan.FirstSeats = max(plan.FirstSeats, plan.checks[i].first)
+	}
+	// As many replacements as there can be tags: late and abandoned replicas
+	// do not count, and must not let a case draw for ever. Each executor is
+	// watched once at most.
+	plan.MaxSeats = 2 * plan.MaxTagged * (1 + plan.Watchers)
+	return nil
+}
+
+// disputable refuses a job about which a dispute, kept open for the policy's
+// longest window, could not end within a week: it would be none.
+func (plan *Plan) disputable(p *assay.Params, job *assay.Job, bytes uint64) error {
+	rules, err := rulesOf(p, job, bytes, job.Limits.Fuel, coverOf(p, bytes))
+	if err != nil {
+		return err
+	}
+	plan.Defence = defence(&rules)
+	var open assay.Millis
+	for _, e := range plan.checks {
+		if e.window > 0 {
+			open = max(open, e.window, p.CommitClock(job, bytes))
+		}
+	}
+	_, err = rules.KeptOpen(open)
+	return err
+}
+
+// active returns the indices of the checks that are asked while the escalates
+// are opened that choices name, in tree order.
+func (plan *Plan) active(choices []ChoiceMade) []int {
+	var list []int
+	for _, leaf := range plan.expr.Active(func(e *policy.Expr) bool { return opened(choices, e) }) {
+		list = append(list, plan.indexOf(leaf))
+	}
+	return list
 }
 
 func (plan *Plan) price(p *assay.Params, job *assay.Job) error {
-	paid, err := job.MaxPrice.Mul(uint64(plan.MaxPaid))
+	paid, err := job.MaxPrice.Mul(uint64(plan.MaxPaid + plan.Watchers))
 	if err != nil {
 		return err
 	}
@@ -74,16 +135,19 @@ func (plan *Plan) price(p *assay.Params, job *assay.Job) error {
 	return err
 }
 
+// maxWindow bounds how long a policy may wait for a challenge: half of what a
+// case waits at all.
+const maxWindow = maxWaiting / 2
+
 // maxBytes bounds what a requester may say has to be fetched: a terabyte.
 const maxBytes = 1 << 40
 
-func (plan *Plan) time(p *assay.Params, job *assay.Job, bytes uint64) error {
-	if bytes > maxBytes {
-		return assay.Refuse(CodeBytes, "%d bytes; at most %d", bytes, uint64(maxBytes))
-	}
+func (plan *Plan) time(p *assay.Params, job *assay.Job, bytes uint64) {
 	plan.CommitClock = p.CommitClock(job, bytes)
 	plan.PhaseTotal = plan.CommitClock + p.TagClock + p.OpenClock + p.AvailableClock
-	return nil
+	if plan.Watchers > 0 { // who watches commits and tags before the executor opens
+		plan.PhaseTotal += plan.CommitClock + p.TagClock
+	}
 }
 
 // feeOn returns the protocol fee on what is paid. Something is due also when

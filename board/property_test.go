@@ -52,10 +52,10 @@ type world struct {
 	life       int
 	validators int
 	attests    int // validators that attest
-	steps      []step
+	steps      []beat
 }
 
-type step struct {
+type beat struct {
 	millis int
 	acts   uint64 // seats that act, as bits
 }
@@ -72,7 +72,7 @@ func worlds(t *rapid.T) world {
 	}
 	w.attests = rapid.IntRange(0, w.validators).Draw(t, "attests")
 	for range rapid.IntRange(0, 40).Draw(t, "steps") {
-		w.steps = append(w.steps, step{rapid.IntRange(1, 2500).Draw(t, "millis"), rapid.Uint64().Draw(t, "acts")})
+		w.steps = append(w.steps, beat{rapid.IntRange(1, 2500).Draw(t, "millis"), rapid.Uint64().Draw(t, "acts")})
 	}
 	return w
 }
@@ -94,7 +94,7 @@ func draft(t *rapid.T, providers int) []int {
 var policies = []string{
 	"none", "quorum(1)", "quorum(2)", "quorum(3)", "quorum(3, agree=2)", "quorum(4, agree=3)",
 	"all(quorum(3), quorum(2))", "any(quorum(2), quorum(4))", "any(quorum(3, agree=2), quorum(2))",
-	"atleast(2, quorum(1), quorum(2), quorum(3))", "all(quorum(2), sumcheck)", "any(quorum(2), optimistic(30s))",
+	"atleast(2, quorum(1), quorum(2), quorum(3))", "all(quorum(2), sumcheck)", "any(quorum(2), adaptive(1, 30))",
 }
 
 // run plays a world to its end.
@@ -172,7 +172,7 @@ func (w *world) act(h *harness, acts uint64) {
 	}
 	if acts&(1<<61) != 0 {
 		_ = h.evidence("sumcheck", []string{"proof A", "refutation B", "proof B"}[acts>>40%3])
-		_ = h.evidence("optimistic(30s)", []string{"attack", "defend"}[acts>>41%2])
+		_ = h.evidence("adaptive(1, 30)", []string{"attack", "defend"}[acts>>41%2])
 	}
 	if acts&(1<<62) != 0 && h.c.Verdict != nil && h.c.Verdict.Result != nil {
 		for v := range w.attests {
@@ -193,7 +193,7 @@ func (w *world) personaOf(h *harness, seat int) persona {
 // monotone checks that no check takes back what it said of a candidate.
 func monotone(h *harness, said map[string]bool) error {
 	plan := h.c.Plan(&h.g.Params)
-	v := h.c.View(h.at)
+	v := h.c.View(&h.g.Params, h.at)
 	for i, f := range h.c.Findings(&h.g.Params, h.at) {
 		for _, k := range v.Candidates {
 			value, _ := f.ValueOf(k.Digest)
@@ -218,7 +218,7 @@ func (w *world) check(h *harness) error {
 	c := h.c
 	for _, f := range c.Record.Settlement.Faults {
 		p := w.personaOf(h, int(f.Seat))
-		proof := strings.Contains(w.policy, "sumcheck") || strings.Contains(w.policy, "optimistic")
+		proof := strings.Contains(w.policy, "sumcheck") || strings.Contains(w.policy, "adaptive")
 		if f.Class == assay.FaultProvedWrong && !p.lies() && !proof {
 			return fmt.Errorf("seat %d was consistent and is %s", f.Seat, f.Class)
 		}
@@ -242,7 +242,7 @@ func (w *world) checkAccepted(h *harness) error {
 	least := map[string]int{
 		"none": 1, "quorum(1)": 1, "quorum(2)": 2, "quorum(3)": 3, "quorum(3, agree=2)": 2, "quorum(4, agree=3)": 3,
 		"all(quorum(3), quorum(2))": 3, "any(quorum(2), quorum(4))": 2, "any(quorum(3, agree=2), quorum(2))": 2,
-		"atleast(2, quorum(1), quorum(2), quorum(3))": 2, "all(quorum(2), sumcheck)": 2, "any(quorum(2), optimistic(30s))": 1,
+		"atleast(2, quorum(1), quorum(2), quorum(3))": 2, "all(quorum(2), sumcheck)": 2, "any(quorum(2), adaptive(1, 30))": 1,
 	}[w.policy]
 	if equal < least || len(owners) != equal {
 		return fmt.Errorf("%s accepted %s with %d openings by %d owners", w.policy, accepted, equal, len(owners))

@@ -14,10 +14,15 @@ import (
 // findings, the verdict, the settlement to the coin.
 //
 // LIMITATIONS. These are the ledger's word, which the receipt's proofs cover:
-// when a message came, hence who was late or abandoned; why the ledger passed
-// over a listing that board and listing do not explain; that a supporter's
-// answer to a challenge opened its leaves; the market's root. Proofs of the
-// beacons are the caller's to check.
+// when a message came, hence who was late, abandoned or silent in a dispute; why
+// the ledger passed over a listing that board and listing do not explain; that a
+// supporter's answer to a challenge opened its leaves; the market's root; who
+// posted the program and for how much; that the image is the program's, which
+// the ledger keeps under [Referee].Version and the program; the roots of claims
+// that have lost, which the ledger does not keep; when an escalate has opened its
+// second branch. Proofs of the beacons are the caller's to check. What the
+// referee has executed it executes here again, from the witnesses of Proofs:
+// without them, the ends of the disputed segments are the ledger's word too.
 func Replay(p *assay.Params, g *assay.Genesis, c *Case) error {
 	plan, err := c.replayHead(p, g)
 	if err != nil {
@@ -27,11 +32,17 @@ func Replay(p *assay.Params, g *assay.Genesis, c *Case) error {
 		return err
 	}
 	for i := range c.Seats {
-		if err := c.replaySeat(&plan, &c.Seats[i]); err != nil {
+		if err := c.replaySeat(&c.Seats[i]); err != nil {
 			return err
 		}
 	}
 	if err := c.replayChallenges(); err != nil {
+		return err
+	}
+	if err := c.replayChoices(p, &plan); err != nil {
+		return err
+	}
+	if err := c.replayDisputes(p); err != nil {
 		return err
 	}
 	return c.replayRecord(p, g, &plan)
@@ -51,6 +62,8 @@ func (c *Case) replayHead(p *assay.Params, g *assay.Genesis) (Plan, error) {
 		return Plan{}, differs("the job's hash is not its id")
 	case c.Request != nil || c.Due != 0:
 		return Plan{}, differs("a settled case waits for nothing")
+	case c.Dispute() != nil:
+		return Plan{}, differs("a dispute runs")
 	}
 	if err := c.Job.Validate(); err != nil {
 		return Plan{}, err
@@ -84,6 +97,10 @@ func (c *Case) replayDraws(plan *Plan) error {
 			return differs("draw %d was asked at height %d and answered at %d", n, d.Asked, d.Height)
 		}
 		asked = d.Height
+		watch := d.Role == assay.RoleWatcher
+		if d.Role != assay.RoleExecutor && (!watch || n == 0 || len(d.Seats) != 1) {
+			return differs("draw %d is of %d seats in role %d", n, len(d.Seats), d.Role)
+		}
 		if len(d.Seats) == 0 || n == 0 && len(d.Seats) != plan.FirstSeats && !d.Seats[len(d.Seats)-1].Vacant {
 			return differs("draw %d has %d seats", n, len(d.Seats))
 		}
@@ -122,7 +139,7 @@ func (c *Case) replaySeatDraw(plan *Plan, n int, d *Draw, i int, seats []Seat) e
 		return differs("seat %d was drawn and is missing", sd.Number)
 	}
 	s, l := &seats[len(c.Seats)], &sd.Tries[len(sd.Tries)-1].Listing
-	if s.Number != sd.Number || s.Role != assay.RoleExecutor || s.Provider != l.Provider || s.Owner != l.Owner ||
+	if s.Number != sd.Number || s.Role != d.Role || s.Provider != l.Provider || s.Owner != l.Owner ||
 		s.Price != l.Price || s.Stake != plan.Stake || s.Bond != plan.Bond || int(s.Draw) != n || s.Due != s.Drawn.Add(plan.CommitClock) {
 		return differs("seat %d is not the one that was drawn", sd.Number)
 	}
@@ -148,7 +165,7 @@ func (c *Case) replayTry(plan *Plan, d *Draw, sd *SeatDraw, k int, last bool) er
 }
 
 // replaySeat holds a seat's state to its commitment, tag and opening.
-func (c *Case) replaySeat(plan *Plan, s *Seat) error {
+func (c *Case) replaySeat(s *Seat) error {
 	hasCommit, hasTag, hasResult := !s.Commit.IsZero(), !s.Tag.IsZero(), s.Result != nil
 	if hasTag && !hasCommit || hasResult && !hasTag || !hasResult && !s.Salt.IsZero() {
 		return differs("seat %d has a message without the one before it", s.Number)
@@ -167,13 +184,16 @@ func (c *Case) replaySeat(plan *Plan, s *Seat) error {
 	case assay.Opened, assay.Unavailable:
 		ok = hasResult && c.contradiction(s) == ""
 	case assay.ProvedWrong:
-		ok = hasResult && c.contradiction(s) != ""
+		ok = hasResult && (c.contradiction(s) != "") == (s.Lost == 0) || !hasResult && hasTag && s.Lost == 0 && c.fled(s)
 	case assay.Assigned:
 		ok = !hasCommit
 	case assay.Committed:
 		ok = hasCommit && !hasTag
 	case assay.Tagged:
 		// Nothing closes while an opening is awaited.
+	}
+	if s.Lost != 0 && s.State != assay.ProvedWrong || hasResult != (s.Shown != 0) || hasResult && s.Shown < s.Drawn {
+		ok = false
 	}
 	if !ok {
 		return differs("seat %d cannot be %s", s.Number, s.State)
@@ -209,28 +229,38 @@ func (c *Case) replayChallenges() error {
 // replayRecord takes verdict and settlement again and compares the record byte
 // for byte.
 func (c *Case) replayRecord(p *assay.Params, g *assay.Genesis, plan *Plan) error {
+	for _, s := range c.Seats {
+		if (s.Number < c.Closed.Seats) != (c.Draws[s.Draw].Height <= c.Closed.At.Height) {
+			return differs("seat %d was drawn on the other side of the closing", s.Number)
+		}
+	}
+	if c.InputsAt < 0 || (c.InputsAt != 0) != powerOf(g, c.Inputs) || len(c.Inputs) > 0 && !plan.windowed() {
+		return differs("the inputs are attested at clock %d by %d validators", c.InputsAt, len(c.Inputs))
+	}
 	k := c.atClose()
-	j := k.judge(plan, k.View(c.Closed.At))
-	n, stop := k.wanted(plan, c.Closed.At)
+	j := k.judge(plan, k.View(p, c.Closed.At))
+	n, stop := k.wanted(p, plan, c.Closed.At)
 	if n > 0 {
 		return differs("it closed although %d more seats could be drawn", n)
 	}
-	hopeless := stop != "" && k.hopeless(plan, c.Closed.At)
+	hopeless := stop != "" && k.hopeless(p, plan, c.Closed.At)
 	if (c.has(assay.Assigned) || c.has(assay.Committed)) && !hopeless {
 		return differs("it closed while a message was awaited")
 	}
 	// A verdict may name no result, and then nothing below may look for one.
-	taken := k.verdict(g, plan, c.Closed.At)
-	waits := !hopeless && !k.decided(&j) && c.Closed.At.Clock < min(j.root.Wake, c.Waited.Add(maxWaiting))
-	if waits {
+	taken := k.verdict(p, g, plan, c.Closed.At)
+	if !hopeless && k.until(p, plan, &j, c.Closed.At) != 0 {
 		return differs("it closed while a check could still change the verdict")
+	}
+	if k.open(c.Closed.At, plan, &j) {
+		return differs("it closed although a dispute was due, or an escalate had a branch left")
 	}
 	final := *c
 	final.Verdict = &taken
 	if _, done := final.availability(g); !done {
 		return differs("it settled before the bytes were had")
 	}
-	if n, _ := final.wanted(plan, assay.Moment{}); n > 0 && c.Record.Time < c.Job.Deadline {
+	if n, _ := final.wanted(p, plan, assay.Moment{}); n > 0 && c.Record.Time < c.Job.Deadline {
 		return differs("it settled although a fresh owner could deliver")
 	}
 	if taken.Outcome != assay.Accepted && int(c.Closed.Seats) != len(c.Seats) {

@@ -45,6 +45,12 @@ func play(t *testing.T, file string, way harness) []byte {
 		if d.Cmd == "network" {
 			h = newHarness(arg(d, "providers", 12), arg(d, "validators", 4), assay.NetworkKind(text(d, "kind", "dev")))
 			h.recode, h.often = way.recode, way.often
+			if arg(d, "referee", 0) == 1 {
+				SetReferee(assay.RuntimeWasm, theToy)
+			}
+			h.g.Params.WatchShare = assay.PPM(arg(d, "watch", 0))
+			h.g.Params.Liability = assay.Millis(arg(d, "liability", 0))
+			h.noImage = arg(d, "program", 1) == 0
 			return ""
 		}
 		out := command(t, h, d)
@@ -77,6 +83,13 @@ func command(t *testing.T, h *harness, d *datadriven.TestData) string {
 		}
 	case "block":
 		h.block(assay.Millis(arg(d, "ms", 1000)), func() { messages(t, h, d.Input, &refused) })
+	case "fight":
+		h.fight(t, d, &refused)
+	case "program": // is posted, and lowered
+		h.noImage = false
+		h.block(1000, nil)
+	case "posted": // all of it is on the ledger, and waits to be lowered
+		h.block(1000, func() { h.c.Posted() })
 	case "wait":
 		for range arg(d, "n", 1) {
 			h.wait()
@@ -102,12 +115,47 @@ func messages(t *testing.T, h *harness, input string, refused *strings.Builder) 
 		}
 		for _, word := range strings.Fields(rest) {
 			who, label, _ := strings.Cut(word, "=")
+			if moves := moves(h); moves[verb] != nil {
+				report(refused, verb+" "+word, moves[verb](who, label))
+				continue
+			}
 			n, err := strconv.Atoi(who)
 			if err != nil || verbs[verb] == nil {
 				t.Fatalf("line %q", line)
 			}
 			report(refused, verb+" "+word, verbs[verb](n, label))
 		}
+	}
+}
+
+// moves are those of a dispute; "claim 0=A x=B500" names seats and strangers,
+// and the traces that they claim.
+func moves(h *harness) map[string]func(who, trace string) error {
+	return map[string]func(string, string) error{
+		"claim": h.claim, "play": h.play,
+		"garbage":  func(who, _ string) error { return h.garbage(who) },
+		"announce": func(who, _ string) error { return h.announce(who) },
+		"inputs": func(who, _ string) error {
+			n, err := strconv.Atoi(who)
+			if err != nil {
+				return err
+			}
+			return h.attestInputs(n)
+		},
+	}
+}
+
+// fight lets parties move whenever they may until the dispute ends: "0=A x=B500".
+func (h *harness) fight(t *testing.T, d *datadriven.TestData, refused *strings.Builder) {
+	for range arg(d, "n", 200) {
+		if h.c.Dispute() == nil {
+			return
+		}
+		h.block(assay.Millis(arg(d, "ms", 500)), func() {
+			for line := range strings.Lines(d.Input) {
+				messages(t, h, "play "+line, refused)
+			}
+		})
 	}
 }
 

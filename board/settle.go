@@ -5,12 +5,18 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/canon"
+	"github.com/capacloud/assay/dispute"
 )
 
-// Digest returns the hash of the board without its record, which names it.
+// Digest returns the hash of the board without its record, which names it, and
+// without the witnesses, which its games name.
 func (c *Case) Digest() assay.Digest {
 	k := *c
 	k.Record = nil
+	k.Disputes = slices.Clone(c.Disputes)
+	for i := range k.Disputes {
+		k.Disputes[i].Proofs = nil
+	}
 	return canon.HashValue("assay/case/1", &k)
 }
 
@@ -51,13 +57,18 @@ func (c *Case) settlement(p *assay.Params, g *assay.Genesis, plan *Plan) assay.S
 			s.Payments = append(s.Payments, assay.Payment{To: seat.Provider, Amount: seat.Price, Code: PayExecuted, Seat: seat.Number})
 			s.Paid += seat.Price
 		}
+		for _, i := range c.watchers()[:min(len(c.watchers()), plan.Watchers)] {
+			seat := &c.Seats[i]
+			s.Payments = append(s.Payments, assay.Payment{To: seat.Provider, Amount: seat.Price, Code: PayWatched, Seat: seat.Number})
+			s.Paid += seat.Price
+		}
 	}
 	s.Fees = feeOn(p, s.Paid)
 	s.Refunded = s.Escrow - s.Paid - s.Fees
 	s.Payments = append(s.Payments,
 		assay.Payment{To: c.Job.Requester, Amount: s.Refunded, Code: PayRefund},
 		assay.Payment{Amount: s.Fees, Code: PayFee})
-	found := c.found(plan)
+	found := c.found(p, plan)
 	for i := range c.Seats {
 		if f, burned, ok := c.fault(p, &c.Seats[i], found); ok {
 			s.Faults = append(s.Faults, f)
@@ -65,24 +76,110 @@ func (c *Case) settlement(p *assay.Params, g *assay.Genesis, plan *Plan) assay.S
 			s.Burned += burned
 		}
 	}
+	for n := range c.Disputes {
+		c.settleDispute(&s, n)
+	}
 	return s
 }
 
+// watchers returns the seats that watched and came to the accepted result.
+func (c *Case) watchers() []int {
+	accepted := c.Verdict.Result.Digest()
+	var list []int
+	for i, s := range c.Seats {
+		if s.Role == assay.RoleWatcher && s.State == assay.Opened && s.Result.Digest() == accepted {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// settleDispute adds where the bonds of a dispute go. The stake of those who lost
+// it is at hand for the costs of who won; fault has counted it as burned.
+func (c *Case) settleDispute(s *assay.Settlement, n int) {
+	var pot assay.Amount
+	for _, f := range s.Faults {
+		if int(c.Seats[f.Seat].Lost) == n+1 {
+			pot += f.Slashed
+		}
+	}
+	ends, program, burned := c.Disputes[n].payout(uint16(n), pot)
+	s.Claims = append(s.Claims, ends...)
+	for _, x := range program {
+		s.Posters = append(s.Posters, assay.Payment{To: x.To, Amount: x.Amount, Code: PayProgram})
+	}
+	s.Burned += burned
+	s.Burned -= pot
+}
+
+// VoidClaim is the number, in a record, of a challenge that no game has taken.
+const VoidClaim = ^uint16(0)
+
+// payout divides the bonds of a dispute and the stake slashed by it. It sums to
+// them exactly.
+func (d *Dispute) payout(n uint16, pot assay.Amount) (ends []assay.ClaimEnd, program []dispute.Share, burned assay.Amount) {
+	if k := d.Challenge; k != nil && (d.Game == nil || d.Void != "") {
+		code := d.Void
+		if code == "" {
+			code = d.Code
+		}
+		end := assay.ClaimEnd{Dispute: n, Claim: VoidClaim, Author: k.From, Code: code, Bond: k.Bond}
+		if d.Code == assay.CodeInternal {
+			end.Returned = k.Bond // a fault of ours
+		}
+		pot += end.Bond - end.Returned
+		ends = append(ends, end)
+	}
+	if d.Game == nil {
+		return ends, nil, pot
+	}
+	var posted []dispute.Share
+	for _, p := range d.Posters {
+		posted = append(posted, dispute.Share{To: p.Who, Amount: p.Cost})
+	}
+	out := d.Game.Payout(pot, posted)
+	for _, e := range out.Claims {
+		e.Dispute = n
+		ends = append(ends, e)
+	}
+	return ends, out.Program, out.Burned
+}
+
 // Compensation returns what the forfeits of a settlement leave beside what is
-// burned. It goes to the requester, who waited for bytes that never came; to
-// the validators it would be a prize for not attesting.
+// burned and what disputes have cost. It goes to the requester, who waited for
+// bytes that never came; to the validators it would be a prize for not attesting.
 func Compensation(s *assay.Settlement) assay.Amount {
-	forfeited := s.Slashed
+	forfeited, gone := s.Slashed, s.Burned
 	for _, f := range s.Faults {
 		forfeited += f.Penalty
 	}
-	return forfeited - min(s.Burned, forfeited)
+	for _, e := range s.Claims {
+		forfeited += e.Bond
+		gone += e.Returned + e.Costs + e.Bounty
+	}
+	for _, p := range s.Posters {
+		gone += p.Amount
+	}
+	return forfeited - min(gone, forfeited)
 }
 
 // found returns the faults that the checks showed at the closing.
-func (c *Case) found(plan *Plan) []assay.FoundFault {
+func (c *Case) found(p *assay.Params, plan *Plan) []assay.FoundFault {
 	k := c.atClose()
-	return k.judge(plan, k.View(c.Closed.At)).root.Faults
+	return k.judge(plan, k.View(p, c.Closed.At)).root.Faults
+}
+
+// wrong says what has proved a seat wrong.
+func (c *Case) wrong(seat *Seat) string {
+	switch {
+	case seat.Result == nil:
+		return "its tag differs from another's, or it was watched, and it never opened"
+	case seat.Lost == 0:
+		return c.contradiction(seat)
+	case c.Disputes[seat.Lost-1].Survivor().IsZero():
+		return "no claim in defence of its result has survived the dispute"
+	}
+	return "the dispute has left another result"
 }
 
 // fault returns a seat's fault and how much of its forfeits is burned.
@@ -117,7 +214,10 @@ func (c *Case) classOf(seat *Seat, found []assay.FoundFault) (assay.FaultClass, 
 	// A verifier that contradicts another one proves nothing against anybody.
 	broken := c.Verdict.Code == CodeVerifier || c.Verdict.Code == CodeContradiction
 	if seat.State == assay.ProvedWrong {
-		return assay.FaultProvedWrong, c.contradiction(seat)
+		if broken && seat.Lost != 0 {
+			return assay.FaultDifferent, "a dispute refutes its result, which another check has proved"
+		}
+		return assay.FaultProvedWrong, c.wrong(seat)
 	}
 	if text, ok := shown(assay.FaultProvedWrong); ok && !broken {
 		return assay.FaultProvedWrong, text

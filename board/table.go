@@ -2,6 +2,7 @@ package board
 
 import (
 	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/dispute"
 	"github.com/capacloud/assay/policy"
 	"github.com/capacloud/assay/quorum"
 )
@@ -11,6 +12,9 @@ type entry struct {
 	check assay.Check
 	first int // replicas that it asks for at once
 	most  int // replicas that may tag on its behalf
+	// The check waits for whoever disagrees: validators attest that the inputs
+	// can be had, a share of the jobs get a watcher, and a claim is a challenge.
+	window assay.Millis
 }
 
 // table is the one table from policy names to checks. What it lacks parses, and
@@ -18,6 +22,9 @@ type entry struct {
 var table = map[policy.Op]func(*policy.Expr) entry{
 	policy.Quorum: func(e *policy.Expr) entry {
 		return entry{check: quorum.New(e.N, e.Agree), first: e.N, most: quorum.Max(e.N)}
+	},
+	policy.Optimistic: func(e *policy.Expr) entry {
+		return entry{check: dispute.Optimistic(e.Window, e.String()), first: 1, most: 3, window: e.Window}
 	},
 	policy.None: func(*policy.Expr) entry { return entry{check: quorum.None(), first: 1, most: 1} },
 }

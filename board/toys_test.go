@@ -13,8 +13,8 @@ import (
 func init() {
 	table[policy.Sumcheck] = func(*policy.Expr) entry { return entry{check: toyProof{}, first: 1, most: 3} }
 	table[policy.Freivalds] = func(*policy.Expr) entry { return entry{check: toyForever{}, first: 1, most: 1} }
-	table[policy.Optimistic] = func(e *policy.Expr) entry {
-		return entry{check: toyGame{window: e.Window}, first: 1, most: 3}
+	table[policy.Adaptive] = func(e *policy.Expr) entry {
+		return entry{check: toyGame{seconds: e.Max}, first: 1, most: 3}
 	}
 }
 
@@ -71,10 +71,10 @@ func faultsOf(v assay.View, result assay.Digest) []assay.FoundFault {
 // toyGame is a dispute about the first candidate: attacker and defender move in
 // turn, each move gives the other side five seconds more, and who is silent at
 // the end of the clock has lost.
-type toyGame struct{ window assay.Millis }
+type toyGame struct{ seconds int }
 
 func (t toyGame) String() string {
-	return (&policy.Expr{Op: policy.Optimistic, Window: t.window}).String()
+	return (&policy.Expr{Op: policy.Adaptive, N: 1, Max: t.seconds}).String()
 }
 
 const maxRounds = 8
@@ -91,7 +91,7 @@ func (t toyGame) Step(v assay.View, state []byte, e assay.Evidence) ([]byte, err
 }
 
 func (t toyGame) wake(state []byte) assay.Clock {
-	return assay.Clock(t.window) + assay.Clock(5000*len(state))
+	return assay.Clock(1000*t.seconds) + assay.Clock(5000*len(state))
 }
 
 func (t toyGame) Judge(v assay.View, state []byte) assay.Finding {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/ledger"
+	"github.com/capacloud/assay/receipt"
 )
 
 // TestProofs: what a stranger with the genesis accepts, at rest and in the
@@ -78,6 +79,21 @@ func TestProofs(t *testing.T) {
 	in, err := q.Inclusion()
 	if err != nil || len(in.Commit.Votes) != 1 || in.Header.App != assay.Digest(q.Root) {
 		t.Errorf("inclusion %+v %v", in, err)
+	}
+	e, err := q.Evidence()
+	if err != nil || e.Absence != nil || e.Path == nil || e.Header != in.Header {
+		t.Errorf("evidence of a value %+v %v", e, err)
+	}
+	job := assay.JobID{7}
+	gone, err := prove(receipt.RevocationKey(job), false).Evidence()
+	if err != nil || gone.Path != nil || gone.Absence == nil {
+		t.Fatalf("evidence of an absence %+v %v", gone, err)
+	}
+	if _, err := receipt.NewRevocations(g.ID(), job, nil, gone); err != nil {
+		t.Error(err)
+	}
+	if !bytes.Equal(receipt.RevocationKey(job), ledger.RevocationKey(job)) {
+		t.Error("receipt and ledger name the key differently")
 	}
 }
 

@@ -2,10 +2,13 @@ package comet
 
 import (
 	"context"
+	"slices"
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/board"
+	"github.com/capacloud/assay/dispute"
 	"github.com/capacloud/assay/ledger"
+	"github.com/capacloud/assay/receipt"
 )
 
 // MaxList bounds how many cases one answer holds.
@@ -17,10 +20,15 @@ type AccountState struct {
 	Locks   []ledger.Lock
 }
 
-// Case returns the board of a job, to be read only.
+// Case returns the board of a job, to be read only. A settled one has the
+// witnesses of its disputes, which its receipt carries.
 func (n *Node) Case(_ context.Context, job assay.JobID) (c *board.Case, err error) {
 	ok := false
-	if err := n.View(func(l *ledger.Ledger) { c, ok = l.Case(job) }); err != nil {
+	if err := n.View(func(l *ledger.Ledger) {
+		if c, ok = l.Case(job); ok && c.Settled() && len(c.Disputes) > 0 {
+			c = withWitnesses(l, c)
+		}
+	}); err != nil {
 		return nil, err
 	}
 	if !ok {
@@ -37,6 +45,79 @@ func (n *Node) Cases(_ context.Context, f ledger.Filter) (list []*board.Case, er
 	}
 	err = n.View(func(l *ledger.Ledger) { list = l.Cases(f) })
 	return list, err
+}
+
+// withWitnesses returns a copy of a case that has the witnesses of the proofs
+// that decided its disputes. Others may be many, and nobody needs them.
+func withWitnesses(l *ledger.Ledger, c *board.Case) *board.Case {
+	k := *c
+	k.Disputes = slices.Clone(c.Disputes)
+	for i := range k.Disputes {
+		k.Disputes[i].Proofs = decisive(k.Disputes[i].Game, l.Witnesses(c.ID, i))
+	}
+	return &k
+}
+
+func decisive(g *dispute.Game, witnesses [][]byte) [][]byte {
+	if g == nil {
+		return nil
+	}
+	kept := make([][]byte, len(g.Proofs))
+	for _, i := range receipt.Decisive(g) {
+		if i < len(witnesses) {
+			kept[i] = witnesses[i]
+		}
+	}
+	return kept
+}
+
+// Liable returns the settled cases whose result can still be proved wrong, to be
+// read only.
+func (n *Node) Liable(context.Context) (list []*board.Case, err error) {
+	err = n.View(func(l *ledger.Ledger) { list = l.Liable() })
+	return list, err
+}
+
+// Appeals returns the appeals that run, to be read only: those that a provider
+// has to defend itself in, or all for a zero key.
+func (n *Node) Appeals(_ context.Context, provider assay.Key) (list []*board.Appeal, err error) {
+	err = n.View(func(l *ledger.Ledger) {
+		if provider.IsZero() {
+			list = l.Running()
+		} else {
+			_, list = l.OpenFor(provider)
+		}
+	})
+	return list, err
+}
+
+// AppealsOf returns all appeals of a job, to be read only. Those that have ended
+// have their witnesses.
+func (n *Node) AppealsOf(_ context.Context, job assay.JobID) (list []*board.Appeal, err error) {
+	err = n.View(func(l *ledger.Ledger) {
+		for _, a := range l.Appeals(job) {
+			if !a.Running() {
+				k := *a
+				k.Dispute.Proofs = decisive(k.Dispute.Game, l.AppealWitnesses(job, a.Number))
+				a = &k
+			}
+			list = append(list, a)
+		}
+	})
+	return list, err
+}
+
+// Posted says which chunks of a program are on record, as far as a dispute waits
+// for it.
+func (n *Node) Posted(_ context.Context, program assay.Digest) (chunks []bool, err error) {
+	err = n.View(func(l *ledger.Ledger) {
+		if p, ok := l.Posted(program); ok {
+			for i := range board.Chunks(p.Size) {
+				chunks = append(chunks, p.Have>>i&1 == 1)
+			}
+		}
+	})
+	return chunks, err
 }
 
 // Account returns what a key has. A key that nobody has paid has nothing.

@@ -71,37 +71,100 @@ func validatorSet(g *assay.Genesis) *types.ValidatorSet {
 
 // Inclusion puts a proof that a key exists into the terms of a receipt.
 func (p *Proof) Inclusion() (*receipt.Inclusion, error) {
-	signed, set, err := p.Signed()
+	c, err := p.commitment()
 	if err != nil {
 		return nil, err
 	}
-	path, err := p.path()
+	path, err := pathOf(c.GetExist())
 	if err != nil {
 		return nil, err
 	}
-	in := &receipt.Inclusion{Path: path, Header: headerOf(signed.Header)}
-	for _, v := range set.Validators {
-		in.Validators = append(in.Validators, receipt.Validator{Key: assay.Key(v.PubKey.Bytes()), Power: uint64(v.VotingPower)})
-	}
-	c := signed.Commit
-	in.Commit = receipt.NewCommit(in.Validators, uint32(c.Round), c.BlockID.PartSetHeader.Total, assay.Digest(c.BlockID.PartSetHeader.Hash), votesOf(c))
-	return in, nil
+	in := &receipt.Inclusion{Path: path}
+	in.Header, in.Validators, in.Commit, err = p.finalised()
+	return in, err
 }
 
-func (p *Proof) path() (receipt.Path, error) {
-	var c ics23.CommitmentProof
-	if err := c.Unmarshal(p.ICS23); err != nil {
-		return receipt.Path{}, assay.Refuse(CodeProof, "decode: %v", err)
+// Evidence puts a proof of a key, or of its absence, into the terms of a file of
+// revocations.
+func (p *Proof) Evidence() (*receipt.Evidence, error) {
+	c, err := p.commitment()
+	if err != nil {
+		return nil, err
 	}
-	e := c.GetExist()
+	e := &receipt.Evidence{}
+	if p.Value != nil {
+		path, err := pathOf(c.GetExist())
+		if err != nil {
+			return nil, err
+		}
+		e.Path = &path
+	} else if e.Absence, err = absenceOf(c.GetNonexist()); err != nil {
+		return nil, err
+	}
+	e.Header, _, e.Commit, err = p.finalised()
+	return e, err
+}
+
+// finalised returns the header, the set, and the votes that a receipt keeps.
+func (p *Proof) finalised() (receipt.Header, []receipt.Validator, receipt.Commit, error) {
+	signed, set, err := p.Signed()
+	if err != nil {
+		return receipt.Header{}, nil, receipt.Commit{}, err
+	}
+	var list []receipt.Validator
+	for _, v := range set.Validators {
+		list = append(list, receipt.Validator{Key: assay.Key(v.PubKey.Bytes()), Power: uint64(v.VotingPower)})
+	}
+	c := signed.Commit
+	votes := receipt.NewCommit(list, uint32(c.Round), c.BlockID.PartSetHeader.Total, assay.Digest(c.BlockID.PartSetHeader.Hash), votesOf(c))
+	return headerOf(signed.Header), list, votes, nil
+}
+
+func (p *Proof) commitment() (*ics23.CommitmentProof, error) {
+	c := new(ics23.CommitmentProof)
+	if err := c.Unmarshal(p.ICS23); err != nil {
+		return nil, assay.Refuse(CodeProof, "decode: %v", err)
+	}
+	return c, nil
+}
+
+func pathOf(e *ics23.ExistenceProof) (receipt.Path, error) {
 	if e == nil || e.Leaf == nil {
 		return receipt.Path{}, assay.Refuse(CodeProof, "not a proof of existence")
 	}
+	return receipt.PathOf(receipt.ProofOp{Prefix: e.Leaf.Prefix}, stepsOf(e))
+}
+
+func stepsOf(e *ics23.ExistenceProof) []receipt.ProofOp {
 	var steps []receipt.ProofOp
 	for _, op := range e.Path {
 		steps = append(steps, receipt.ProofOp{Prefix: op.Prefix, Suffix: op.Suffix})
 	}
-	return receipt.PathOf(receipt.ProofOp{Prefix: e.Leaf.Prefix}, steps)
+	return steps
+}
+
+func absenceOf(n *ics23.NonExistenceProof) (*receipt.Absence, error) {
+	if n == nil {
+		return nil, assay.Refuse(CodeProof, "not a proof of absence")
+	}
+	a := new(receipt.Absence)
+	for _, side := range []struct {
+		from *ics23.ExistenceProof
+		to   **receipt.Neighbour
+	}{{n.Left, &a.Left}, {n.Right, &a.Right}} {
+		if side.from == nil {
+			continue
+		}
+		if side.from.Leaf == nil {
+			return nil, assay.Refuse(CodeProof, "a neighbour without a leaf")
+		}
+		near, err := receipt.NeighbourOf(side.from.Key, side.from.Value, receipt.ProofOp{Prefix: side.from.Leaf.Prefix}, stepsOf(side.from))
+		if err != nil {
+			return nil, err
+		}
+		*side.to = near
+	}
+	return a, nil
 }
 
 // votesOf lists the votes for the block, by place in the set.

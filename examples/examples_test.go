@@ -5,15 +5,18 @@ package examples_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/blob"
 	"github.com/capacloud/assay/executor/wasm"
+	"github.com/capacloud/assay/machine/checkpoint"
 	"github.com/capacloud/assay/merkle"
 )
 
@@ -39,6 +42,9 @@ var goExamples = []example{
 	{name: "var", args: []string{"20000", "7"}, stdout: "VaR 99"},
 	{name: "heat", args: []string{"96", "60"}, stdout: "checksum ", out: []string{"heat.pgm"}},
 }
+
+// epochPrograms are those that export assay_step.
+var epochPrograms = []string{"heat"}
 
 func TestGoExamplesAsNatively(t *testing.T) {
 	if testing.Short() {
@@ -97,6 +103,61 @@ func TestDefaultsFit(t *testing.T) {
 	}
 }
 
+// TestHeatGoesOn: after half of its epochs another executor goes on from the
+// checkpoint, and gives the same result; from a poisoned one it does not.
+func TestHeatGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs programs")
+	}
+	x := newExecutor(t)
+	module, err := os.ReadFile(goBuild(t, "heat", "GOOS=wasip1", "GOARCH=wasm"))
+	must(t, err)
+	program, err := x.store.PutBytes(t.Context(), module)
+	must(t, err)
+	job := &assay.Job{Version: 1, Runtime: assay.RuntimeWasm, Program: program, Args: []string{"heat", "96", "400"}, Limits: assay.DefaultLimits()}
+	want, err := x.wasm.Execute(t.Context(), job, x.store)
+	must(t, err)
+	vanished := errors.New("the provider has vanished")
+	var root assay.Digest
+	var file []byte
+	_, err = x.wasm.ExecuteEpochs(t.Context(), job, x.store, func(b *wasm.Boundary) error {
+		if b.Epoch < 5 {
+			return nil
+		}
+		root = b.Root
+		if file, err = b.Checkpoint(); err != nil {
+			return err
+		}
+		return vanished
+	})
+	if !errors.Is(err, vanished) {
+		t.Fatal(err)
+	}
+	poisoned := bytes.Clone(file)
+	poisoned[len(poisoned)/2] ^= 1
+	other := newExecutor(t)
+	for _, b := range [][]byte{poisoned, file} {
+		c, err := checkpoint.Open(b, root, &job.Limits)
+		must(t, err)
+		epochs := 0
+		got, err := other.wasm.Resume(t.Context(), job, x.store, c, func(*wasm.Boundary) error {
+			epochs++
+			return nil
+		})
+		if &b[0] == &poisoned[0] {
+			if !errors.Is(err, checkpoint.ErrPoisoned) || epochs > 0 {
+				t.Errorf("went on from a poisoned checkpoint: %v", err)
+			}
+			continue
+		}
+		must(t, err)
+		if got.Result != want.Result || epochs != 3 {
+			t.Errorf("%d epochs later %+v, want %+v", epochs, got.Result, want.Result)
+		}
+	}
+	t.Logf("checkpoint of %d bytes", len(file))
+}
+
 const sieveOutput = "primes up to 1000000: 78498\nlast prime: 999983\nmixed sum: "
 
 // TestSieve runs the committed module, and one built anew where clang is.
@@ -150,7 +211,11 @@ func rebuildSieve(t *testing.T) ([]byte, bool) {
 func goBuild(t *testing.T, name string, env ...string) string {
 	t.Helper()
 	target := filepath.Join(t.TempDir(), name)
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", target, "./"+name)
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", target}
+	if slices.Contains(env, "GOOS=wasip1") && slices.Contains(epochPrograms, name) {
+		args = append(args, "-buildmode=c-shared")
+	}
+	cmd := exec.CommandContext(t.Context(), "go", append(args, "./"+name)...)
 	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", name, err, out)

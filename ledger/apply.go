@@ -33,9 +33,15 @@ type block struct {
 	at      assay.Moment
 	beacon  assay.Beacon
 	meta    Meta
-	touched []assay.JobID // cases to advance; with repetitions
-	ends    []ending      // liabilities that began in this block
-	works   []done        // computations first settled in this block
+	touched []assay.JobID  // cases and appeals to advance; with repetitions
+	ends    []ending       // liabilities that began in this block
+	works   []done         // computations first settled in this block
+	chunks  []chunk        // posted in this block
+	proofs  []witness      // likewise
+	images  []made         // in this block
+	left    []assay.Digest // programs that some dispute waits for no more
+	joined  []assay.Digest // programs that some dispute has begun to wait for
+	share   assay.Amount   // of the fee of the transaction under way, for each of its messages
 	gas     uint64
 	tickDue bool
 	ticked  []assay.Key       // validators whose free tick is used up
@@ -59,6 +65,27 @@ type done struct {
 	job  assay.JobID
 }
 
+// chunk is a part of a program on its way to the store.
+type chunk struct {
+	program assay.Digest
+	number  uint32
+	bytes   []byte
+}
+
+// witness is the witness of a proof on its way to the store.
+type witness struct {
+	job     assay.JobID
+	dispute int
+	number  int
+	bytes   []byte
+}
+
+// made is a program's image on its way to the store.
+type made struct {
+	program assay.Digest
+	bytes   []byte
+}
+
 // Apply changes the state by one block. In order: the beacon goes to the cases
 // that wait for one, due deadlines act, transactions apply, and cases that were
 // touched advance and settle.
@@ -72,6 +99,7 @@ func (l *Ledger) Apply(b assay.Block) (Outcome, error) {
 	}
 	w.answerWaiting()
 	w.expireDue()
+	w.lower()
 	for _, tx := range b.Txs {
 		w.out.Results = append(w.out.Results, w.transact(tx))
 	}
@@ -103,6 +131,7 @@ func (l *Ledger) begin(b assay.Block) (*block, error) {
 		l: l, params: &l.genesis.Params, meta: l.meta, beacon: b.Beacon,
 		writes:  map[string][]byte{},
 		at:      assay.Moment{Height: b.Height, Time: b.Time, Clock: last.Clock.Add(gained)},
+		gas:     l.gasOfLowering(),
 		tickDue: owed.Beacon || owed.Due || owed.Clock && b.Time >= last.Time.Add(minTick),
 	}
 	w.meta.Moment = w.at
@@ -116,6 +145,7 @@ func (l *Ledger) begin(b assay.Block) (*block, error) {
 // fee, not the network.
 func (w *block) branch(step func() error) (err error) {
 	meta, touched, ends, works := w.meta, len(w.touched), len(w.ends), len(w.works)
+	chunks, proofs := len(w.chunks), len(w.proofs)
 	defer func() {
 		if r := recover(); r != nil {
 			err = assay.Refuse(assay.CodeInternal, "panic: %v", r)
@@ -124,11 +154,16 @@ func (w *block) branch(step func() error) (err error) {
 			w.l.accounts.keep()
 			w.l.providers.keep()
 			w.l.cases.keep()
+			w.l.appeals.keep()
+			w.l.programs.keep()
 			return
 		}
 		w.l.accounts.back()
 		w.l.providers.back()
 		w.l.cases.back()
+		w.l.appeals.back()
+		w.l.programs.back()
+		w.chunks, w.proofs = w.chunks[:chunks], w.proofs[:proofs]
 		w.meta, w.touched, w.ends, w.works = meta, w.touched[:touched], w.ends[:ends], w.works[:works]
 	}()
 	return step()
@@ -183,6 +218,8 @@ func copyCase(c *board.Case) *board.Case {
 	d.Checks = slices.Clone(c.Checks)
 	d.Choices = slices.Clone(c.Choices)
 	d.Attests = slices.Clone(c.Attests)
+	d.Inputs = slices.Clone(c.Inputs)
+	d.Disputes = c.CopyDisputes()
 	d.Unmet = slices.Clone(c.Unmet)
 	d.Request = copyOf(c.Request)
 	d.Challenge = copyOf(c.Challenge)
@@ -204,8 +241,18 @@ func copyOf[V any](p *V) *V {
 func (w *block) advanceTouched() {
 	slices.SortFunc(w.touched, func(a, b assay.JobID) int { return bytes.Compare(a[:], b[:]) })
 	for _, id := range slices.Compact(slices.Clone(w.touched)) {
+		if _, ok := w.appeal(id); ok {
+			w.advanceAppeal(id)
+			continue
+		}
 		w.step(id, func(c *board.Case) error {
 			c.Advance(w.params, w.l.genesis, w.at)
+			if c.NeedsImage() {
+				if err := w.prepareCase(c); err != nil {
+					return err
+				}
+				c.Advance(w.params, w.l.genesis, w.at)
+			}
 			if c.Settled() && !w.settledBefore(id) {
 				return w.pay(c, c.Record)
 			}

@@ -39,6 +39,7 @@ func Codes() []assay.CodeInfo {
 		refusal(CodeTickSigner, "only validators send ticks", "nothing to do: validators tick by themselves"),
 		refusal(CodeTickUndue, "nothing is owed that a tick could advance", "wait until a draw, a deadline or a clock is due"),
 		refusal(CodeTickAlone, "a tick is the only message of its transaction", "send the other messages in a transaction of their own"),
+		refusal(CodeRevoked, "the result is revoked already", "nothing is left to prove"),
 		refusal(CodeStoreUsed, "the store holds a ledger already", "choose an empty folder"),
 		refusal(CodeStoreOther, "the store belongs to another network", "open it with the genesis that it was made with"),
 	}

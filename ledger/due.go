@@ -39,9 +39,10 @@ func (l *Ledger) Owes(now assay.Time) Owed {
 	_, waiting := first(tabWaiting)
 	due, running := first(tabClockDue)
 	ends, liable := first(tabTimeDue)
+	_, lowers := first(tabLower)
 	return Owed{
 		Beacon: waiting,
-		Due:    running && due <= uint64(clock) || liable && ends <= uint64(max(0, now)),
+		Due:    running && due <= uint64(clock) || liable && ends <= uint64(max(0, now)) || lowers,
 		Clock:  running,
 	}
 }
@@ -79,7 +80,20 @@ func (w *block) expireDue() {
 		return left > 0
 	})
 	for _, id := range jobs {
+		if _, ok := w.appeal(id); ok {
+			w.stepAppeal(id, func(c *board.Case, a *board.Appeal) error {
+				if err := w.prepareAppeal(c, a); err != nil {
+					return err
+				}
+				a.Expire(w.at)
+				return nil
+			})
+			continue
+		}
 		w.step(id, func(c *board.Case) error {
+			if err := w.prepareCase(c); err != nil {
+				return err
+			}
 			c.Expire(w.params, w.at)
 			return nil
 		})
@@ -99,7 +113,7 @@ func (w *block) endLiabilities(left int) {
 	})
 	for i := range keys {
 		job := assay.JobID(keys[i][9:])
-		err := w.branch(func() error { return w.releaseAll(values[i]) })
+		err := w.branch(func() error { return w.releaseAll(decode[[]liability](keys[i], values[i])) })
 		if err != nil {
 			w.out.Events = append(w.out.Events, Event{Kind: EventStalled, Job: job, Text: err.Error()})
 		}

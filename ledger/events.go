@@ -30,6 +30,10 @@ const (
 	EventListed    EventKind = "listed"
 	EventDelisted  EventKind = "delisted"
 	EventStalled   EventKind = "stalled" // a step of the case panicked: a bug of ours
+	EventDispute   EventKind = "dispute" // one began, ended in a result (Text), or had no game (Text: its code)
+	EventAppeal    EventKind = "appeal"  // likewise, after the settlement
+	EventRevoked   EventKind = "revoked" // the result of a settled job
+	EventImage     EventKind = "image"   // of a program is on record; Job names the program
 )
 
 // caseEvents tells how a case differs from what it was before the block; old is
@@ -50,6 +54,11 @@ func caseEvents(old, now *board.Case) []Event {
 		}
 		list = append(list, e)
 	}
+	for i := range now.Disputes {
+		if i >= len(old.Disputes) || old.Disputes[i].Running() && !now.Disputes[i].Running() {
+			list = append(list, Event{Kind: EventDispute, Job: now.ID, Text: disputeText(&now.Disputes[i])})
+		}
+	}
 	if old.Phase != now.Phase {
 		list = append(list, Event{Kind: EventPhase, Job: now.ID, Phase: now.Phase})
 	}
@@ -58,6 +67,32 @@ func caseEvents(old, now *board.Case) []Event {
 	}
 	if !old.Settled() && now.Settled() {
 		list = append(list, Event{Kind: EventSettled, Job: now.ID, Account: now.Job.Requester, Text: now.Record.Settlement.Availability.String()})
+	}
+	return list
+}
+
+// disputeText says how far a dispute has come.
+func disputeText(d *board.Dispute) string {
+	switch survivor := d.Survivor(); {
+	case d.Running():
+		return "runs"
+	case d.Code != "":
+		return string(d.Code)
+	case survivor.IsZero():
+		return "no survivor"
+	default:
+		return survivor.Short()
+	}
+}
+
+// appealEvents tells how an appeal differs from what it was before the block.
+func appealEvents(was, now *board.Appeal) []Event {
+	if was != nil && was.Number == now.Number && was.Running() == now.Running() {
+		return nil
+	}
+	list := []Event{{Kind: EventAppeal, Job: now.Job, Text: disputeText(&now.Dispute)}}
+	if now.Revocation != nil {
+		list = append(list, Event{Kind: EventRevoked, Job: now.Job})
 	}
 	return list
 }

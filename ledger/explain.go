@@ -31,11 +31,14 @@ const (
 	LockBond      LockReason = "bond"       // secures a commitment of the account's
 	LockStake     LockReason = "stake"      // secures an assignment of a provider that the account owns
 	LockLiability LockReason = "liability"  // the same, settled, within the horizon
+	LockAppeal    LockReason = "appeal"     // the same, while an appeal runs
+	LockClaim     LockReason = "claim"      // secures a claim of the account's in a dispute
 	LockFree      LockReason = "free-stake" // weighs in draws; unstake returns it
 )
 
 // Explain names every coin of an account that is not in its balance: escrows of
-// its open jobs, bonds of its open seats, stakes of the providers that it owns.
+// its open jobs, bonds of its open seats and of its claims, stakes of the
+// providers that it owns.
 func (l *Ledger) Explain(account assay.Key) []Lock {
 	var locks []Lock
 	for _, c := range l.Cases(Filter{Requester: account, Open: true}) {
@@ -48,6 +51,7 @@ func (l *Ledger) Explain(account assay.Key) []Lock {
 			}
 		}
 	}
+	locks = append(locks, l.claims(account)...)
 	for _, k := range l.Owned(account) {
 		locks = append(locks, l.stakes(k)...)
 	}
@@ -86,6 +90,35 @@ func (l *Ledger) stakes(provider assay.Key) []Lock {
 			if x.Provider == provider {
 				locks = append(locks, Lock{Amount: x.Stake, Reason: LockLiability, Job: assay.JobID(k[9:]), Provider: provider, Until: assay.Time(beUint(k[1:9]))})
 			}
+		}
+		return true
+	})
+	for _, a := range l.appealsUnder(key(tabDefend, provider[:])) {
+		due, _ := a.Deadline()
+		list, _ := load[[]liability](l.store, heldKey(a.Job))
+		for _, x := range list {
+			if x.Provider == provider {
+				locks = append(locks, Lock{Amount: x.Stake, Reason: LockAppeal, Job: a.Job, Provider: provider, Clock: due})
+			}
+		}
+	}
+	return locks
+}
+
+// claims explains the bonds of an account's claims.
+func (l *Ledger) claims(author assay.Key) []Lock {
+	var locks []Lock
+	prefix := key(tabClaimant, author[:])
+	l.store.Ascend(prefix, after(prefix), func(k, _ []byte) bool {
+		job := assay.JobID(k[len(prefix):])
+		if a, ok := l.appeals.get(job); ok && a.Running() {
+			due, _ := a.Deadline()
+			locks = append(locks, Lock{Amount: a.Dispute.BondsOf(author), Reason: LockClaim, Job: job, Clock: due})
+			return true
+		}
+		c, _ := l.cases.get(job)
+		for i := range c.Disputes {
+			locks = append(locks, lockIn(c, Lock{Amount: c.Disputes[i].BondsOf(author), Reason: LockClaim}))
 		}
 		return true
 	})

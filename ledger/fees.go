@@ -2,15 +2,13 @@ package ledger
 
 import (
 	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/policy"
 )
 
 // One unit of gas is about ten nanoseconds on the reference machine, so that
 // the default block of 50 million takes about half a second.
 const (
-	gasTx     = 10_000 // signature, identity, replay window, fee
-	gasPerKiB = 1_000  // decoding and hashing, per 1,024 bytes or part of them
-
 	// A seat is up to 64 numbers tried, each with a path in the state, its lock,
 	// its deadlines and its end. Were quorum(64) as cheap as quorum(1), a block
 	// of submits would be a minute's work for the next one.
@@ -34,6 +32,14 @@ func gasOf(k assay.Kind) uint64 {
 		return 10_000
 	case assay.KindAnswer, assay.KindEvidence:
 		return 20_000
+	case assay.KindProgram:
+		return board.GasProgram
+	case assay.KindClaim:
+		return board.GasClaim
+	case assay.KindRefine:
+		return board.GasRefine
+	case assay.KindProof:
+		return board.GasProof
 	}
 	return 0
 }
@@ -41,7 +47,7 @@ func gasOf(k assay.Kind) uint64 {
 // Gas returns the gas of a transaction on the wire. One that does not decode
 // costs its bytes: it takes time to find out.
 func Gas(tx []byte) uint64 {
-	gas := gasOfBytes(len(tx))
+	gas := board.BytesGas(len(tx))
 	_ = guard(func() error { // what cannot be read costs its bytes
 		t, err := assay.DecodeTx(tx)
 		if err == nil {
@@ -52,10 +58,8 @@ func Gas(tx []byte) uint64 {
 	return gas
 }
 
-func gasOfBytes(size int) uint64 { return gasTx + gasPerKiB*((uint64(size)+1023)/1024) }
-
 func gasOfTx(size int, t *assay.Tx) uint64 {
-	gas := gasOfBytes(size)
+	gas := board.BytesGas(size)
 	for i := range t.Messages {
 		gas += gasOf(t.Messages[i].Kind)
 		if t.Messages[i].Kind == assay.KindSubmit {
@@ -77,28 +81,21 @@ func seatsOf(e *assay.Envelope) uint64 {
 		return 0
 	}
 	seats := 1
-	expr.Walk(func(x *policy.Expr) { seats = max(seats, x.N, x.Max) })
-	return uint64(seats)
-}
-
-// Fee returns what a transaction of size bytes and so much gas costs.
-func Fee(p *assay.Params, size int, gas uint64) (assay.Amount, error) {
-	bytes, err := p.FeePerByte.Mul(uint64(size))
-	if err != nil {
-		return 0, err
-	}
-	units, err := p.FeePerGas.Mul(gas)
-	if err != nil {
-		return 0, err
-	}
-	return bytes.Add(units/1000 + min(1, units%1000))
+	watchers := 0
+	expr.Walk(func(x *policy.Expr) {
+		seats = max(seats, x.N, x.Max)
+		if x.Op == policy.Optimistic {
+			watchers = 1
+		}
+	})
+	return uint64(seats + watchers)
 }
 
 // seatFees is what a provider pays, at most, for the three messages of a seat,
 // each in a transaction of its own.
 func seatFees(p *assay.Params) assay.Amount {
 	const txBytes = 600 // the largest of the three is an open
-	fee, err := Fee(p, txBytes, gasOfBytes(txBytes)+gasOf(assay.KindOpen))
+	fee, err := p.Fee(txBytes, board.BytesGas(txBytes)+gasOf(assay.KindOpen))
 	if err != nil {
 		return ^assay.Amount(0)
 	}

@@ -18,6 +18,8 @@ func (w *block) remove(key []byte)       { w.writes[string(key)] = nil }
 // on the order of its writes.
 func (w *block) finish() error {
 	w.finishCases()
+	w.finishAppeals()
+	w.finishPrograms()
 	if err := w.moveListings(); err != nil {
 		return err
 	}
@@ -41,6 +43,8 @@ func (w *block) finish() error {
 	w.l.accounts.done()
 	w.l.providers.done()
 	w.l.cases.done()
+	w.l.appeals.done()
+	w.l.programs.done()
 	return nil
 }
 
@@ -59,6 +63,13 @@ func (w *block) finishCases() {
 	for _, id := range w.stalled {
 		w.remove(waitingKey(id))
 		if c, ok := w.l.cases.get(id); ok {
+			w.remove(awaitKey(c.Job.Program, id)) // or its program would head the queue for ever
+		}
+		if a, ok := w.l.appeals.get(id); ok {
+			if due, runs := a.Deadline(); runs {
+				w.remove(clockKey(due, id))
+			}
+		} else if c, ok := w.l.cases.get(id); ok {
 			if due, runs := deadlineOf(c); runs {
 				w.remove(clockKey(due, id))
 			}
@@ -75,8 +86,14 @@ func (w *block) writeCase(was, now *board.Case) {
 	for i := known; i < len(now.Draws); i++ {
 		w.write(drawKey(now.ID, i), canon.Marshal(&now.Draws[i]))
 	}
+	for i := range now.Disputes {
+		if was != nil && i < len(was.Disputes) && !was.Disputes[i].Running() {
+			continue // decided, and as it was
+		}
+		w.write(gameKey(now.ID, i), canon.Marshal(&now.Disputes[i]))
+	}
 	rest := *now
-	rest.Draws = nil
+	rest.Draws, rest.Disputes = nil, nil
 	w.write(CaseKey(now.ID), canon.Marshal(&rest))
 }
 
@@ -86,7 +103,12 @@ func (l *Ledger) loadCase(id assay.JobID) (*board.Case, bool) {
 	if !ok {
 		return nil, false
 	}
-	c.Draws = nil
+	c.Draws, c.Disputes = nil, nil
+	games := key(tabGame, id[:])
+	l.store.Ascend(games, after(games), func(_, v []byte) bool {
+		c.Disputes = append(c.Disputes, decode[board.Dispute](games, v))
+		return true
+	})
 	prefix := key(tabDraw, id[:])
 	l.store.Ascend(prefix, after(prefix), func(_, v []byte) bool {
 		c.Draws = append(c.Draws, decode[board.Draw](prefix, v))
@@ -104,6 +126,8 @@ func (w *block) listCase(was, now *board.Case) {
 		w.write(waitingKey(now.ID), mark)
 	}
 	w.listDeadline(was, now)
+	w.listAuthors(now.ID, claimants(was), claimants(now))
+	w.listAwait(now.ID, now.Job.Program, was != nil && was.NeedsImage(), now.NeedsImage())
 	known := 0
 	if was == nil {
 		w.write(RequestKey(now.Job.Requester, now.ID), openMark)
@@ -129,18 +153,24 @@ func (w *block) listCase(was, now *board.Case) {
 
 // listDeadline keeps one key for the earliest clock deadline of a case.
 func (w *block) listDeadline(was, now *board.Case) {
-	due, runs := deadlineOf(now)
+	var old assay.Clock
+	ran := false
 	if was != nil {
-		old, ran := deadlineOf(was)
-		if ran == runs && old == due {
-			return
-		}
-		if ran {
-			w.remove(clockKey(old, now.ID))
-		}
+		old, ran = deadlineOf(was)
+	}
+	due, runs := deadlineOf(now)
+	w.moveDeadline(now.ID, old, ran, due, runs)
+}
+
+func (w *block) moveDeadline(job assay.JobID, old assay.Clock, ran bool, due assay.Clock, runs bool) {
+	if ran == runs && old == due {
+		return
+	}
+	if ran {
+		w.remove(clockKey(old, job))
 	}
 	if runs {
-		w.write(clockKey(due, now.ID), mark)
+		w.write(clockKey(due, job), mark)
 	}
 }
 

@@ -25,7 +25,22 @@ const (
 	tabSeat      = 's' // provider, job → mark, while the case is open
 	tabRequested = 'q' // requester, job → open or closed
 	tabWindow    = 't' // height → ids of the transactions included there
-	recordPrefix = "record/"
+	tabGame      = 'g' // job, number → board.Dispute, of the case
+	tabWitness   = 'z' // job, dispute, number → witness of a proof of its game
+	tabAppeal    = 'v' // job, number → board.Appeal
+	tabAppealed  = 'r' // job → mark, while an appeal runs
+	tabHeld      = 'h' // job → liabilities that wait for the end of an appeal
+	tabDefend    = 'e' // provider, job → mark, while an appeal runs against it
+	tabClaimant  = 'l' // author, job → mark, while a bond of a claim is locked
+	tabProgram   = 'p' // program → Program, while it is posted and lowered
+	tabChunk     = 'u' // program, number → bytes
+	tabAwait     = 'i' // program, job → mark: a dispute waits for the image
+	tabLower     = 'j' // height, program → mark: all posted, to be lowered
+
+	// These outsiders prove, too.
+	recordPrefix     = "record/"
+	revocationPrefix = "revocation/"
+	imagePrefix      = "image/"
 )
 
 // mark is the value of a key whose presence is all that it says.
@@ -87,6 +102,15 @@ func CaseKey(job assay.JobID) []byte { return key(tabCase, job[:]) }
 // assay.Record.Digest, and nothing else, for ever.
 func RecordKey(job assay.JobID) []byte { return append([]byte(recordPrefix), job[:]...) }
 
+// RevocationKey is the key of a revocation: the 32 bytes of
+// board.Revocation.Digest. Where it is absent, nothing was revoked.
+func RevocationKey(job assay.JobID) []byte { return append([]byte(revocationPrefix), job[:]...) }
+
+// ImageKey is the key of a program's image under a machine version, for ever.
+func ImageKey(version string, program assay.Digest) []byte {
+	return append([]byte(imagePrefix+version+"/"), program[:]...)
+}
+
 // SeatKey is the key that lists an open job under a provider that holds a seat.
 func SeatKey(provider assay.Key, job assay.JobID) []byte { return key(tabSeat, provider[:], job[:]) }
 
@@ -106,5 +130,36 @@ func clockKey(c assay.Clock, job assay.JobID) []byte { return key(tabClockDue, b
 func timeKey(t assay.Time, job assay.JobID) []byte { return key(tabTimeDue, be(uint64(t)), job[:]) }
 func drawKey(job assay.JobID, n int) []byte        { return key(tabDraw, job[:], be(uint64(n))) }
 func waitingKey(job assay.JobID) []byte            { return key(tabWaiting, job[:]) }
-func windowKey(height uint64) []byte               { return key(tabWindow, be(height)) }
-func slotKey(slot uint64) []byte                   { return key(tabSlot, be(slot)) }
+func gameKey(job assay.JobID, n int) []byte        { return key(tabGame, job[:], be(uint64(n))) }
+func appealKey(job assay.JobID, n uint16) []byte   { return key(tabAppeal, job[:], be(uint64(n))) }
+func appealedKey(job assay.JobID) []byte           { return key(tabAppealed, job[:]) }
+func heldKey(job assay.JobID) []byte               { return key(tabHeld, job[:]) }
+func programKey(program assay.Digest) []byte       { return key(tabProgram, program[:]) }
+func defendKey(provider assay.Key, job assay.JobID) []byte {
+	return key(tabDefend, provider[:], job[:])
+}
+
+func claimantKey(author assay.Key, job assay.JobID) []byte {
+	return key(tabClaimant, author[:], job[:])
+}
+
+func chunkKey(program assay.Digest, n uint32) []byte { return key(tabChunk, program[:], be(uint64(n))) }
+
+func awaitKey(program assay.Digest, job assay.JobID) []byte {
+	return key(tabAwait, program[:], job[:])
+}
+
+func lowerKey(height uint64, program assay.Digest) []byte {
+	return key(tabLower, be(height), program[:])
+}
+
+// witnessKey is the key of a witness. The disputes of a case count from 0, those
+// of its appeals from appealDispute.
+func witnessKey(job assay.JobID, dispute, n int) []byte {
+	return key(tabWitness, job[:], be(uint64(dispute)), be(uint64(n)))
+}
+
+const appealDispute = 1 << 16
+
+func windowKey(height uint64) []byte { return key(tabWindow, be(height)) }
+func slotKey(slot uint64) []byte     { return key(tabSlot, be(slot)) }

@@ -36,6 +36,9 @@ type Ledger struct {
 	accounts  *table[assay.Key, Account]
 	providers *table[assay.Key, Provider]
 	cases     *table[assay.JobID, *board.Case]
+	appeals   *table[assay.JobID, *board.Appeal] // the latest of each job
+	programs  *table[assay.Digest, Program]
+	lowering  *lowering // the first of the queue
 	trees     *trees
 	window    *window
 	verified  map[assay.Digest]struct{} // transactions whose signature Check has verified
@@ -89,7 +92,9 @@ func (l *Ledger) Reload() {
 	l.accounts = newTable(cacheRows, func(k assay.Key) (Account, bool) { return load[Account](l.store, AccountKey(k)) })
 	l.providers = newTable(cacheRows, func(k assay.Key) (Provider, bool) { return load[Provider](l.store, OfferKey(k)) })
 	l.cases = newTable(cacheCases, l.loadCase)
-	l.trees, l.window = nil, nil
+	l.appeals = newTable(cacheCases, l.loadAppeal)
+	l.programs = newTable(cacheRows, func(d assay.Digest) (Program, bool) { return load[Program](l.store, programKey(d)) })
+	l.trees, l.window, l.lowering = nil, nil, nil
 }
 
 // Genesis returns what the ledger was opened with.
@@ -143,6 +148,7 @@ type Filter struct {
 	Provider  assay.Key
 	Requester assay.Key
 	Open      bool        // leave out settled ones
+	Liable    bool        // open ones, then those of Liable; alone
 	After     assay.JobID // start behind this id
 	Limit     int         // zero: no limit
 }
@@ -150,6 +156,9 @@ type Filter struct {
 // Cases returns the cases that a filter selects, in order of job id, to be read
 // only.
 func (l *Ledger) Cases(f Filter) []*board.Case {
+	if f.Liable {
+		return append(l.Cases(Filter{Open: true}), l.Liable()...)
+	}
 	prefix := []byte{tabCase}
 	switch {
 	case !f.Provider.IsZero():
@@ -173,6 +182,102 @@ func (l *Ledger) Cases(f Filter) []*board.Case {
 		return f.Limit == 0 || len(list) < f.Limit
 	})
 	return list
+}
+
+// OpenFor returns the open cases in which a provider holds a seat, and the
+// appeals that run against a result that it supported, in order of job id.
+func (l *Ledger) OpenFor(provider assay.Key) ([]*board.Case, []*board.Appeal) {
+	return l.Cases(Filter{Provider: provider, Open: true}), l.appealsUnder(key(tabDefend, provider[:]))
+}
+
+// Running returns the appeals that run, in order of job id.
+func (l *Ledger) Running() []*board.Appeal { return l.appealsUnder([]byte{tabAppealed}) }
+
+// appealsUnder returns the latest appeals of the jobs that are listed under a
+// prefix.
+func (l *Ledger) appealsUnder(prefix []byte) []*board.Appeal {
+	var list []*board.Appeal
+	l.store.Ascend(prefix, after(prefix), func(k, _ []byte) bool {
+		if a, ok := l.appeals.get(assay.JobID(k[len(prefix):])); ok {
+			list = append(list, a)
+		}
+		return true
+	})
+	return list
+}
+
+// Appeal returns the latest appeal of a job, to be read only.
+func (l *Ledger) Appeal(job assay.JobID) (*board.Appeal, bool) { return l.appeals.get(job) }
+
+// Appeals returns all appeals of a job by number.
+func (l *Ledger) Appeals(job assay.JobID) []*board.Appeal {
+	var list []*board.Appeal
+	prefix := key(tabAppeal, job[:])
+	l.store.Ascend(prefix, after(prefix), func(k, v []byte) bool {
+		list = append(list, new(decode[board.Appeal](k, v)))
+		return true
+	})
+	return list
+}
+
+// Revocation returns the revocation of a job's result.
+func (l *Ledger) Revocation(job assay.JobID) (*board.Revocation, bool) {
+	a, ok := l.appeals.get(job)
+	if !ok || a.Revocation == nil {
+		return nil, false
+	}
+	return a.Revocation, true
+}
+
+// Liable returns the settled cases whose result is open to a fraud proof and not
+// yet appealed against, in the order in which their horizons end.
+func (l *Ledger) Liable() []*board.Case {
+	var list []*board.Case
+	prefix := []byte{tabTimeDue}
+	l.store.Ascend(prefix, after(prefix), func(k, _ []byte) bool {
+		c, ok := l.cases.get(assay.JobID(k[9:]))
+		if ok && l.open(c) {
+			list = append(list, c)
+		}
+		return true
+	})
+	return list
+}
+
+func (l *Ledger) open(c *board.Case) bool {
+	horizon, open := board.HorizonOf(&l.genesis.Params, c)
+	_, revoked := l.Revocation(c.ID)
+	return open && !revoked && l.meta.Moment.Time < horizon
+}
+
+// Image returns the image of a program for a runtime's machine.
+func (l *Ledger) Image(runtime string, program assay.Digest) ([]byte, bool) {
+	r, ok := board.RefereeOf(runtime)
+	if !ok {
+		return nil, false
+	}
+	b := l.store.Get(ImageKey(r.Version(), program))
+	return b, b != nil
+}
+
+// Posted returns how far a program is on record: what a poster need not post.
+func (l *Ledger) Posted(program assay.Digest) (Program, bool) { return l.programs.get(program) }
+
+// Witnesses returns the witnesses of the proofs of a case's dispute, by number;
+// those of an appeal's are under AppealWitnesses.
+func (l *Ledger) Witnesses(job assay.JobID, dispute int) [][]byte {
+	var list [][]byte
+	prefix := key(tabWitness, job[:], be(uint64(dispute)))
+	l.store.Ascend(prefix, after(prefix), func(_, v []byte) bool {
+		list = append(list, v)
+		return true
+	})
+	return list
+}
+
+// AppealWitnesses returns the witnesses of the proofs of an appeal.
+func (l *Ledger) AppealWitnesses(job assay.JobID, appeal uint16) [][]byte {
+	return l.Witnesses(job, appealDispute+int(appeal))
 }
 
 // Market returns the sum tree as it stands now.
@@ -204,7 +309,15 @@ func (l *Ledger) scan() error {
 					active[s.Provider]--
 				}
 			}
-		case tabTimeDue:
+		case tabGame:
+			if c, ok := l.cases.get(assay.JobID(k[1:33])); ok && !c.Settled() {
+				d := decode[board.Dispute](k, v)
+				m.Bonds += d.Bonds()
+			}
+		case tabAppeal:
+			a := decode[board.Appeal](k, v)
+			m.Bonds += a.Bonds()
+		case tabTimeDue, tabHeld:
 			list := decode[[]liability](k, v)
 			for _, x := range list {
 				locked[x.Provider] -= x.Stake
@@ -228,4 +341,6 @@ func (l *Ledger) forget() {
 	l.accounts.forget()
 	l.providers.forget()
 	l.cases.forget()
+	l.appeals.forget()
+	l.programs.forget()
 }

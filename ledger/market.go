@@ -77,8 +77,14 @@ func (d *drawing) Eligible(l assay.Listing, need board.Need) assay.Code {
 	// Drawn without the means to commit, it would be late through no choice of
 	// its own; the requester would wait a whole commit clock for nothing.
 	acc, _ := d.w.l.accounts.get(l.Provider)
+	// The same goes for disputes, in all the assignments that it holds at once:
+	// otherwise whoever attacks enough of them wins one by its silence.
 	cost, err := need.Bond.Add(seatFees(d.w.params))
-	if err != nil || acc.Balance < cost {
+	defences, over := need.Defence.Mul(uint64(p.Market.Active) + 1)
+	if err == nil && over == nil {
+		cost, err = cost.Add(defences)
+	}
+	if err != nil || over != nil || acc.Balance < cost {
 		return CodeBalance
 	}
 	return ""

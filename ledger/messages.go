@@ -50,6 +50,14 @@ func (w *block) message(from assay.Key, m assay.Message) error {
 		return w.commit(from, m)
 	case *assay.Tick:
 		return w.tick(from)
+	case *assay.PostProgram:
+		return w.program(from, m)
+	case *assay.PostClaim:
+		return w.claim(from, m)
+	case *assay.PostRefinement:
+		return w.refine(from, m)
+	case *assay.PostProof:
+		return w.prove(from, m)
 	}
 	return w.onCase(from, m)
 }

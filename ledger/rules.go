@@ -10,7 +10,7 @@ import (
 // rules is the version of the rule packages. It changes with every change that
 // could make two replicas disagree: a new rule, another gas table, another
 // encoding. third names what the rules call that is not ours.
-const rules = "assay-rules/1"
+const rules = "assay-rules/2"
 
 var third = []string{
 	"github.com/fxamacker/cbor/v2@v2.9.0",

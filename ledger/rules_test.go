@@ -19,7 +19,8 @@ import (
 
 // TestOnlyPayPays holds the ledger to "no payment without a verdict": the plan
 // of a settlement is made and carried out in one function, which takes the
-// record, and balances grow nowhere else but by the messages that say so.
+// record, and balances grow nowhere else but by the messages that say so, and by
+// the end of an appeal, which pays for no work.
 func TestOnlyPayPays(t *testing.T) {
 	callers := map[string][]string{}
 	fset := token.NewFileSet()
@@ -51,7 +52,7 @@ func TestOnlyPayPays(t *testing.T) {
 	want := map[string][]string{
 		"Distribute": {"pay"},
 		"pay":        {"advanceTouched"},
-		"credit":     {"faucet", "pay", "payValidators", "transfer", "unstake"},
+		"credit":     {"endAppeal", "faucet", "pay", "payValidators", "transfer", "unstake"},
 	}
 	for callee, list := range want {
 		slices.Sort(callers[callee])

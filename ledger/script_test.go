@@ -67,6 +67,7 @@ func replay(t *testing.T, w *world) assay.Digest {
 type script struct {
 	w       *world
 	restart bool
+	toy     bool // jobs have a program and a referee
 }
 
 func (s *script) run(t *testing.T, d *datadriven.TestData) string {
@@ -80,7 +81,14 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	case "explain":
 		return s.explain(d.CmdArgs[0].Key)
 	case "case":
+		if c, ok := s.w.ledger.Case(jobID(s.w, d.CmdArgs[0].Key)); ok && c.Settled() {
+			s.replays(t, c)
+		}
 		return s.caseOf(d.CmdArgs[0].Key)
+	case "fight":
+		return s.fight(t, d)
+	case "appeals":
+		return s.appeals(t, d.CmdArgs[0].Key)
 	case "provider":
 		name := d.CmdArgs[0].Key
 		if n, ok := strings.CutPrefix(name, "seat"); ok {
@@ -125,7 +133,15 @@ func (s *script) genesis(t *testing.T, d *datadriven.TestData) string {
 			p.BlockGas = number()
 		case "txbytes":
 			p.MaxTxBytes = number()
+		case "watch":
+			p.WatchShare = assay.PPM(number())
+		case "referee":
+			s.toy = true
 		}
+	}
+	withReferee(t, nil)
+	if s.toy {
+		withReferee(t, theToy)
 	}
 	s.w = newWorld(t, p, validators, rich...)
 	s.w.restart = s.restart
@@ -294,12 +310,18 @@ func (s *script) message(t *testing.T, signer, kind string, args map[string]stri
 		return &assay.Attest{Job: id, Output: r.Output}
 	case "answer":
 		return &assay.Answer{Job: id}
+	case "inputs":
+		j := s.w.jobs[args["job"]]
+		return &assay.Attest{Job: id, Output: j.InputsDigest()}
 	case "evidence":
 		return &assay.PostEvidence{Job: id, Check: args["check"], Body: []byte{1}}
 	}
 	c, ok := s.w.ledger.Case(id)
 	if !ok {
 		c = &board.Case{ID: id}
+	}
+	if m := s.disputeMessage(t, c, kind, args); m != nil {
+		return m
 	}
 	seat := board.Seat{Provider: party("seat")}
 	for _, x := range c.Seats {
@@ -311,6 +333,24 @@ func (s *script) message(t *testing.T, signer, kind string, args map[string]stri
 		return m
 	}
 	t.Fatalf("no message %q", kind)
+	return nil
+}
+
+// disputeMessage is a claim over a trace, an announcement, or a part of the
+// program; "bad=1" spoils its bytes.
+func (s *script) disputeMessage(t *testing.T, c *board.Case, kind string, args map[string]string) assay.Message {
+	switch kind {
+	case "claim":
+		return s.w.claim(c, cmp.Or(args["trace"], "right"))
+	case "announce":
+		return &assay.PostClaim{Job: c.ID}
+	case "program":
+		m := *board.CutProgram(c.ID, program)[atoi(t, cmp.Or(args["chunk"], "0"))]
+		if args["bad"] != "" {
+			m.Bytes = append([]byte{1}, m.Bytes[1:]...)
+		}
+		return &m
+	}
 	return nil
 }
 
@@ -337,7 +377,12 @@ func (s *script) submit(t *testing.T, signer string, args map[string]string) ass
 	if j, ok := s.w.jobs[args["job"]]; ok {
 		return &assay.Submit{Job: j}
 	}
-	return s.w.job(args["job"], cmp.Or(args["requester"], signer), cmp.Or(args["policy"], "quorum(3)"), assay.Amount(atoi(t, cmp.Or(args["price"], "150"))), assay.Millis(atoi(t, cmp.Or(args["deadline"], "600000"))))
+	m := s.w.job(args["job"], cmp.Or(args["requester"], signer), cmp.Or(args["policy"], "quorum(3)"), assay.Amount(atoi(t, cmp.Or(args["price"], "150"))), assay.Millis(atoi(t, cmp.Or(args["deadline"], "600000"))))
+	if s.toy {
+		m.Job.Program, m.Bytes = programDigest(), uint64(len(program))
+		s.w.remember(args["job"], m.Job)
+	}
+	return m
 }
 
 // balances prints every named account that has something, and the books.
@@ -399,11 +444,20 @@ func (s *script) caseOf(name string) string {
 			}
 		}
 	}
+	for n := range c.Disputes {
+		s.showDispute(&b, c, fmt.Sprintf("dispute %d", n), &c.Disputes[n])
+	}
 	if c.Record != nil {
 		r := c.Record.Settlement
 		fmt.Fprintf(&b, "%s paid %s refunded %s fees %s slashed %s burned %s, %s\n", c.Record.Verdict.Outcome, r.Paid, r.Refunded, r.Fees, r.Slashed, r.Burned, r.Availability)
 		for _, f := range r.Faults {
 			fmt.Fprintf(&b, "fault seat %d %s slashed %s penalty %s\n", f.Seat, f.Class, f.Slashed, f.Penalty)
+		}
+	}
+	if c.Record != nil {
+		showClaims(s.w, &b, c.Record.Settlement.Claims)
+		for _, p := range c.Record.Settlement.Posters {
+			fmt.Fprintf(&b, "posted by %s: %s\n", s.w.name(p.To), p.Amount)
 		}
 	}
 	return b.String()

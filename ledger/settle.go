@@ -5,7 +5,6 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/board"
-	"github.com/capacloud/assay/canon"
 	"github.com/capacloud/assay/market"
 	"github.com/capacloud/assay/policy"
 	"github.com/capacloud/assay/reputation"
@@ -15,7 +14,9 @@ import (
 // work, and there is no calling it without a record: no payment without a
 // verdict.
 func (w *block) pay(c *board.Case, r *assay.Record) error {
-	held := market.Case{Requester: c.Job.Requester, Escrow: c.Escrow, Compensation: board.Compensation(&r.Settlement)}
+	held := market.Case{
+		Requester: c.Job.Requester, Escrow: c.Escrow, Compensation: board.Compensation(&r.Settlement), Claims: c.ClaimBonds(),
+	}
 	for i := range c.Seats {
 		s := &c.Seats[i]
 		held.Seats = append(held.Seats, market.Held{Seat: s.Number, Provider: s.Provider, Owner: s.Owner, Stake: s.Stake, Bond: bondOf(s)})
@@ -33,18 +34,26 @@ func (w *block) pay(c *board.Case, r *assay.Record) error {
 	w.meta.Burned += d.Burned
 	work := c.Job.Work()
 	repeat := r.Repeat || w.settledWork(work)
+	horizon, liable := board.HorizonOf(w.params, c)
 	var ends []liability
 	for i, end := range d.Seats {
-		x, err := w.endSeat(c, r, &c.Seats[i], end, repeat)
-		if err != nil {
+		if err := w.endSeat(c, r, &c.Seats[i], end, repeat); err != nil {
 			return err
 		}
-		if x.Stake > 0 {
-			ends = append(ends, x)
+		if end.Release > 0 {
+			ends = append(ends, liability{Provider: end.Provider, Stake: end.Release})
 		}
 	}
-	if len(ends) > 0 {
-		w.ends = append(w.ends, ending{job: c.ID, at: w.at.Time.Add(w.params.Liability), list: ends})
+	switch {
+	case len(ends) == 0:
+	case liable:
+		w.ends = append(w.ends, ending{job: c.ID, at: horizon, list: ends})
+	default:
+		// Nothing can be appealed. Were it locked all the same, a requester could
+		// bind the market's stake for a day with jobs that come to nothing.
+		if err := w.releaseAll(ends); err != nil {
+			return err
+		}
 	}
 	if r.Verdict.Outcome == assay.Accepted && !repeat {
 		w.works = append(w.works, done{work, c.ID})
@@ -57,24 +66,16 @@ func (w *block) settledWork(work assay.Digest) bool {
 	return slices.ContainsFunc(w.works, func(d done) bool { return d.work == work }) || w.l.store.Get(WorkKey(work)) != nil
 }
 
-// endSeat ends one assignment: what is slashed leaves, the rest of its stake is
-// unlocked now or at the liability horizon, and quota and score follow.
-func (w *block) endSeat(c *board.Case, r *assay.Record, s *board.Seat, end market.SeatEnd, repeat bool) (liability, error) {
+// endSeat ends one assignment: what is slashed leaves, quota and score follow. The
+// rest of its stake stays locked.
+func (w *block) endSeat(c *board.Case, r *assay.Record, s *board.Seat, end market.SeatEnd, repeat bool) error {
 	p, _ := w.l.providers.get(s.Provider)
 	m, err := p.Market.Slash(end.Slashed)
 	if err != nil {
-		return liability{}, err
+		return err
 	}
 	if m, err = m.Finish(); err != nil {
-		return liability{}, err
-	}
-	var rest liability
-	if w.params.Liability == 0 {
-		if m, err = m.Release(end.Release); err != nil {
-			return liability{}, err
-		}
-	} else {
-		rest = liability{Provider: s.Provider, Stake: end.Release}
+		return err
 	}
 	work := workOf(r, s, repeat)
 	switch {
@@ -89,7 +90,7 @@ func (w *block) endSeat(c *board.Case, r *assay.Record, s *board.Seat, end marke
 		p.Scores = reputation.Set(p.Scores, c.Job.Runtime, next)
 	}
 	w.l.providers.set(s.Provider, p)
-	return rest, nil
+	return nil
 }
 
 // workOf says what a seat's work is worth to its provider's reputation.
@@ -109,11 +110,7 @@ func workOf(r *assay.Record, s *board.Seat, repeat bool) reputation.Work {
 }
 
 // releaseAll unlocks the stake of liabilities that have ended.
-func (w *block) releaseAll(encoded []byte) error {
-	var list []liability
-	if err := canon.Unmarshal(encoded, &list); err != nil {
-		return err
-	}
+func (w *block) releaseAll(list []liability) error {
 	var err error
 	for _, x := range list {
 		p, _ := w.l.providers.get(x.Provider)

@@ -37,7 +37,7 @@ type Meta struct {
 	Balances assay.Amount
 	Stakes   assay.Amount
 	Escrows  assay.Amount // of open cases
-	Bonds    assay.Amount // of open cases
+	Bonds    assay.Amount // of seats and claims, in open cases and running appeals
 	Pool     assay.Amount // fees not yet paid to validators
 }
 
@@ -69,6 +69,21 @@ type before struct {
 	Changes []market.Change
 }
 
+// Program is a program on its way to an image.
+type Program struct {
+	_      struct{} `cbor:",toarray"`
+	Size   uint64
+	Have   uint64 // chunk n is on record: bit n
+	Queued uint64 // height at which all of it was posted; zero: not yet
+	Steps  uint64 // of lowering, of lowerBytes each
+}
+
+// complete reports whether all of the program is on record.
+func (p *Program) complete() bool {
+	n := board.Chunks(p.Size)
+	return n > 0 && p.Have == 1<<n-1
+}
+
 // liability is stake that stays locked after a settlement.
 type liability struct {
 	_        struct{} `cbor:",toarray"`
@@ -81,7 +96,7 @@ func lockedBy(c *board.Case) (escrow, bonds assay.Amount) {
 	if c == nil || c.Settled() {
 		return 0, 0
 	}
-	return c.Escrow, bondsOf(c)
+	return c.Escrow, bondsOf(c) + c.ClaimBonds()
 }
 
 // bondsOf sums the bonds that were locked: those of the seats that committed.

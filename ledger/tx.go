@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/canon"
 )
 
@@ -13,7 +14,7 @@ import (
 // and their gas counts, so a proposer who adds them wastes its own block. From
 // the fee on, the signer pays whatever comes of it.
 func (w *block) transact(tx []byte) TxResult {
-	r := TxResult{Gas: gasOfBytes(len(tx))}
+	r := TxResult{Gas: board.BytesGas(len(tx))}
 	var t *assay.Tx
 	err := guard(func() (err error) {
 		t, err = w.admit(tx, &r)
@@ -24,6 +25,7 @@ func (w *block) transact(tx []byte) TxResult {
 	}
 	if err == nil {
 		w.remember(r.ID)
+		w.share = r.Fee / assay.Amount(len(t.Messages))
 		err = w.branch(func() error { return w.messages(t) })
 	}
 	if err != nil {
@@ -69,7 +71,7 @@ func (w *block) charge(t *assay.Tx, size int, r *TxResult) error {
 	if w.free(t) {
 		return nil
 	}
-	fee, err := Fee(w.params, size, r.Gas)
+	fee, err := w.params.Fee(size, r.Gas)
 	if err != nil {
 		return err
 	}
@@ -181,7 +183,7 @@ func (l *Ledger) checkFee(t *assay.Tx, size int, gas uint64) error {
 		}
 		return nil
 	}
-	fee, err := Fee(p, size, gas)
+	fee, err := p.Fee(size, gas)
 	if err != nil {
 		return err
 	}
@@ -206,7 +208,7 @@ func (l *Ledger) Select(txs [][]byte, height uint64, now assay.Time, maxBytes in
 		if maxBytes < int64(len(tx)) {
 			continue
 		}
-		r := TxResult{Gas: gasOfBytes(len(tx))}
+		r := TxResult{Gas: board.BytesGas(len(tx))}
 		gas := w.gas
 		var t *assay.Tx
 		err := guard(func() (err error) {

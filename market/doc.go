@@ -39,6 +39,7 @@ func Codes() []assay.CodeInfo {
 		{Code: CodeOfferCapacity, Kind: assay.KindRefusal, Text: "the provider holds as many assignments as it may", Hint: "late work lowers the quota, accepted work raises it up to the offer's capacity"},
 		{Code: CodeUnbalanced, Kind: assay.KindRefusal, Text: "a settlement does not add up, so none of it is carried out", Hint: "report it: this is a bug"},
 		{Code: CodeBond, Kind: assay.KindFinding, Text: "a bond returned, less what was forfeited", Hint: "nothing to do"},
+		{Code: CodeClaim, Kind: assay.KindFinding, Text: "the bond of a claim that survived, with its costs and bounty", Hint: "nothing to do"},
 		{Code: CodeCompensation, Kind: assay.KindFinding, Text: "what forfeits leave beside what is burned, paid to the requester", Hint: "nothing to do"},
 	}
 }

@@ -213,6 +213,53 @@ func TestDistribute(t *testing.T) {
 	}
 }
 
+// disputed adds to a settlement the claims of a dispute: one survived, one lost.
+func disputed() (*assay.Record, market.Case) {
+	r, c := settled()
+	r.Settlement.Claims = []assay.ClaimEnd{
+		{Claim: 0, Author: assay.Key{10}, Bond: 5000, Returned: 5000, Costs: 700, Bounty: 50},
+		{Claim: 1, Author: assay.Key{12}, Bond: 5000},
+	}
+	r.Settlement.Posters = []assay.Payment{{To: thief, Amount: 250, Code: "program-posted"}}
+	r.Settlement.Burned += 4000
+	c.Claims = 10_000
+	return r, c
+}
+
+// TestDistributeClaims gives bonds, costs and bounties to the last coin.
+func TestDistributeClaims(t *testing.T) {
+	r, c := disputed()
+	d, err := market.Distribute(r, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[assay.Key]assay.Amount{}
+	for _, x := range d.Credits {
+		got[x.To] += x.Amount
+	}
+	if got[assay.Key{10}] != 250+5750 || got[assay.Key{12}] != 150 || got[thief] != 250 || d.Burned != 5650 {
+		t.Errorf("%v, burned %s", got, d.Burned)
+	}
+	for name, edit := range map[string]func(*assay.Record, *market.Case){
+		"a bond more than held":   func(_ *assay.Record, c *market.Case) { c.Claims-- },
+		"a bond that is not held": func(r *assay.Record, _ *market.Case) { r.Settlement.Claims[1].Bond++; r.Settlement.Burned++ },
+		"a coin more returned":    func(r *assay.Record, _ *market.Case) { r.Settlement.Claims[1].Returned++ },
+		"a coin more for costs":   func(r *assay.Record, _ *market.Case) { r.Settlement.Claims[0].Costs++ },
+		"a coin less of bounty":   func(r *assay.Record, _ *market.Case) { r.Settlement.Claims[0].Bounty-- },
+		"a claim left out":        func(r *assay.Record, _ *market.Case) { r.Settlement.Claims = r.Settlement.Claims[:1] },
+		"a poster more":           func(r *assay.Record, _ *market.Case) { r.Settlement.Posters[0].Amount++ },
+		"sums that wrap": func(r *assay.Record, _ *market.Case) {
+			r.Settlement.Claims[0].Costs, r.Settlement.Claims[0].Bounty = 1<<63, 1<<63
+		},
+	} {
+		r, c := disputed()
+		edit(r, &c)
+		if _, err := market.Distribute(r, c); assay.CodeOf(err) != market.CodeUnbalanced {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestDistributeRefuses alters a settlement by one coin in every place.
 func TestDistributeRefuses(t *testing.T) {
 	for name, edit := range map[string]func(*assay.Record, *market.Case){

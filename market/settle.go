@@ -37,10 +37,11 @@ type Credit struct {
 }
 
 // Codes of credits that are no payment of the settlement: a bond that returns,
-// and what forfeits leave beside what is burned.
+// what forfeits leave beside what is burned, and what a claim ends with.
 const (
 	CodeBond         assay.Code = "bond"
 	CodeCompensation assay.Code = "compensation"
+	CodeClaim        assay.Code = "claim"
 )
 
 // SeatEnd is how a seat's locks end: Slashed leaves the stake for good, Release
@@ -57,6 +58,7 @@ type Case struct {
 	Requester    assay.Key
 	Escrow       assay.Amount
 	Compensation assay.Amount // owed to the requester out of forfeits
+	Claims       assay.Amount // bonds of claims in disputes
 	Seats        []Held
 }
 
@@ -71,6 +73,9 @@ func Distribute(r *assay.Record, c Case) (Distribution, error) {
 	var d Distribution
 	var in, out tally
 	in.add(c.Escrow)
+	if err := d.claims(s, c.Claims, &in, &out); err != nil {
+		return Distribution{}, err
+	}
 	for _, h := range c.Seats {
 		end, back, err := endSeat(h, s.Faults)
 		if err != nil {
@@ -101,10 +106,41 @@ func Distribute(r *assay.Record, c Case) (Distribution, error) {
 	}
 	d.Burned = s.Burned
 	out.add(d.Burned)
-	if in != out || in.over {
+	if in != out || in.over || out.over {
 		return Distribution{}, assay.Refuse(CodeUnbalanced, "%s held, %s given", in.sum, out.sum)
 	}
 	return d, nil
+}
+
+// claims gives the bonds of claims, and what disputes take of slashed stake
+// beside them, to the authors and to those who posted the program.
+func (d *Distribution) claims(s *assay.Settlement, held assay.Amount, in, out *tally) error {
+	var bonds tally
+	for _, e := range s.Claims {
+		bonds.add(e.Bond)
+		var back tally
+		for _, a := range []assay.Amount{e.Returned, e.Costs, e.Bounty} {
+			back.add(a)
+			out.add(a)
+		}
+		if back.over {
+			return assay.Refuse(CodeUnbalanced, "claim %d of dispute %d gets more than there is", e.Claim, e.Dispute)
+		}
+		if back.sum > 0 {
+			d.Credits = append(d.Credits, Credit{To: e.Author, Amount: back.sum, Code: CodeClaim})
+		}
+	}
+	if bonds.over || bonds.sum != held {
+		return assay.Refuse(CodeUnbalanced, "bonds of claims of %s, held %s", bonds.sum, held)
+	}
+	for _, p := range s.Posters {
+		out.add(p.Amount)
+		if p.Amount > 0 {
+			d.Credits = append(d.Credits, Credit{To: p.To, Amount: p.Amount, Code: p.Code})
+		}
+	}
+	in.add(held)
+	return nil
 }
 
 // endSeat applies the faults of one seat to its locks. It returns what is left

@@ -110,6 +110,12 @@ func VerifyPath(root Digest, n, i uint64, leaf Digest, path []Digest) error {
 	return nil
 }
 
+// PathRoot returns the root that a path leads to from leaf number i of n. Its
+// error wraps ErrPath.
+func PathRoot(n, i uint64, leaf Digest, path []Digest) (Digest, error) {
+	return climb(n, i, leaf, path)
+}
+
 // climb folds a path upwards and returns the root that it reaches.
 func climb(n, i uint64, leaf Digest, path []Digest) (Digest, error) {
 	if i >= n {

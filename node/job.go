@@ -23,7 +23,7 @@ type JobConfig struct {
 	Network  Network
 	Key      ed25519.PrivateKey // the requester's
 	Job      assay.Job
-	Bytes    uint64      // of program and input
+	Bytes    uint64      // of program and input; zero: what Store holds of them
 	Store    *blob.Store // holds program and input; receives the output
 	Remote   blob.Source // the validator's store: the accepted output is fetched there
 	Progress func(requester.Progress, *board.Case)
@@ -43,6 +43,12 @@ type Finished struct {
 // assembles the receipt. When ctx ends after the submission the job goes on
 // without us.
 func RunJob(ctx context.Context, cfg JobConfig) (*Finished, error) {
+	if cfg.Bytes == 0 {
+		var err error
+		if _, cfg.Bytes, err = sizeOf(ctx, cfg.Store, &cfg.Job); err != nil {
+			return nil, err
+		}
+	}
 	core, err := requester.New(requester.Config{Job: cfg.Job, Bytes: cfg.Bytes})
 	if err != nil {
 		return nil, err

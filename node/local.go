@@ -15,6 +15,7 @@ import (
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/adversary"
 	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/challenger"
 	"github.com/capacloud/assay/comet"
 	"github.com/capacloud/assay/executor"
 	"github.com/capacloud/assay/ledger"
@@ -27,6 +28,7 @@ const (
 	localRequester = 1_000_000_000
 	localProvider  = 100_000_000
 	localStake     = 50_000_000
+	localWatcher   = 100_000_000
 	localValidator = 1_000_000
 	// LocalPrice is what a provider of an in-process network asks per replica.
 	LocalPrice = 30_000
@@ -45,6 +47,11 @@ type LocalConfig struct {
 	Cheaters  adversary.Counts  // the last providers are these
 	Params    assay.Params      // zero: assay.LocalParams
 	Logger    *slog.Logger      // nil: silent
+	// NoWatcher leaves out the party that executes what others were paid for and
+	// challenges what differs.
+	NoWatcher bool
+	// Trace makes the tracers of honest parties; nil: the canonical machine.
+	Trace TraceFunc
 }
 
 // Local is a running in-process network.
@@ -53,11 +60,13 @@ type Local struct {
 	Requester ed25519.PrivateKey // funded at genesis
 	Blobs     *blob.Store        // the validator's: programs and inputs sent to it, outputs it attested
 	Providers []assay.Key        // in order of their index
+	Watcher   assay.Key          // zero: none
 
-	node   *comet.Node
-	stores []*blob.Store
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	watcher *localParty // nil: none
+	node    *comet.Node
+	stores  []*blob.Store
+	cancel  context.CancelFunc
+	tasks   sync.WaitGroup
 }
 
 // localParty is one provider on its way into the network.
@@ -99,6 +108,13 @@ func StartLocal(ctx context.Context, cfg LocalConfig) (_ *Local, err error) {
 		}
 		parties[i] = p
 		l.Providers = append(l.Providers, assay.KeyOf(p.key))
+	}
+	if !cfg.NoWatcher {
+		l.watcher = &localParty{key: newKey()}
+		l.Watcher = assay.KeyOf(l.watcher.key)
+		if l.watcher.work, err = l.memory(); err != nil {
+			return nil, err
+		}
 	}
 	if l.Blobs, err = l.memory(); err != nil {
 		return nil, err
@@ -168,6 +184,9 @@ func (l *Local) startChain(ctx context.Context, cfg LocalConfig, parties []local
 	for _, p := range parties {
 		g.Accounts = append(g.Accounts, assay.Allocation{Account: assay.KeyOf(p.key), Amount: localProvider})
 	}
+	if l.watcher != nil {
+		g.Accounts = append(g.Accounts, assay.Allocation{Account: l.Watcher, Amount: localWatcher})
+	}
 	slices.SortFunc(g.Accounts, func(a, b assay.Allocation) int { return bytes.Compare(a.Account[:], b.Account[:]) })
 	node, err := comet.Start(ctx, comet.Config{Genesis: g, Home: cfg.Home, Consensus: consensus, Beacon: vrf, Account: account, Logger: cfg.Logger})
 	if err != nil {
@@ -200,12 +219,14 @@ func LocalOffer(key assay.Key) assay.Offer {
 
 // startActors starts the provider loops and the validator's attester.
 func (l *Local) startActors(ctx context.Context, cfg LocalConfig, account ed25519.PrivateKey, parties []localParty) error {
-	network := l.Network.Genesis().ID()
+	g := l.Network.Genesis()
+	network := g.ID()
 	served := map[assay.Key]blob.Source{}
+	turns := NewMachines()
 	for i, p := range parties {
 		key := assay.KeyOf(p.key)
 		served[key] = p.public
-		core, err := provider.New(provider.Config{Network: network, Key: key, Secret: p.key.Seed(), Capacity: 2})
+		core, err := provider.New(provider.Config{Network: network, Key: key, Secret: p.key.Seed(), Capacity: 2, ClockStep: g.Params.ClockStep})
 		if err != nil {
 			return err
 		}
@@ -215,9 +236,15 @@ func (l *Local) startActors(ctx context.Context, cfg LocalConfig, account ed2551
 				Core:     adversary.Wrap(p.player, key, network, core),
 				Executor: adversary.Executor(p.player, key, cfg.Executor),
 				Source:   l.Blobs, Work: p.work, Public: p.public,
+				Trace: traceOf(p.player, key, cfg.Trace), Machines: turns,
 				Logger: cfg.Logger.With(slog.Int("provider", i+1)),
 			})
 		})
+	}
+	if l.watcher != nil {
+		if err := l.startWatcher(ctx, cfg, turns); err != nil {
+			return err
+		}
 	}
 	l.start(ctx, cfg.Logger, func() error {
 		return RunAttester(ctx, AttesterConfig{
@@ -231,6 +258,35 @@ func (l *Local) startActors(ctx context.Context, cfg LocalConfig, account ed2551
 		})
 	})
 	return nil
+}
+
+// startWatcher starts the party that watches.
+func (l *Local) startWatcher(ctx context.Context, cfg LocalConfig, turns Machines) error {
+	g := l.Network.Genesis()
+	core, err := challenger.New(challenger.Config{Network: g.ID(), Key: l.Watcher, ClockStep: g.Params.ClockStep})
+	if err != nil {
+		return err
+	}
+	l.start(ctx, cfg.Logger, func() error {
+		return RunChallenger(ctx, ChallengerConfig{
+			Network: l.Network, Key: l.watcher.key, Core: core, Executor: cfg.Executor,
+			Source: l.Blobs, Work: l.watcher.work, Trace: cfg.Trace, Machines: turns,
+			Logger: cfg.Logger.With(slog.String("actor", "watcher")),
+		})
+	})
+	return nil
+}
+
+// traceOf returns how a player traces: honestly, or with the lie that its
+// executor tells.
+func traceOf(p adversary.Player, key assay.Key, honest TraceFunc) TraceFunc {
+	if p.IsHonest() {
+		return honest
+	}
+	return func(job *assay.Job, store *blob.Store) challenger.Tracer {
+		t := NewTracer(job, store)
+		return adversary.Tracer(p, key, job, t, t)
+	}
 }
 
 func (l *Local) start(ctx context.Context, log *slog.Logger, run func() error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/challenger"
 	"github.com/capacloud/assay/executor"
 	"github.com/capacloud/assay/ledger"
 	"github.com/capacloud/assay/merkle"
@@ -31,6 +32,8 @@ type ProviderConfig struct {
 	Source   blob.Source // of programs and inputs
 	Work     *blob.Store // programs, inputs, and outputs that nobody may read yet
 	Public   *blob.Store // outputs from the verdict on; this one is served
+	Trace    TraceFunc   // of jobs whose results it defends; nil: the canonical machine
+	Machines Machines    // nil: turns of its own
 	Logger   *slog.Logger
 }
 
@@ -40,6 +43,7 @@ type providerLoop struct {
 	wallet Wallet
 	events chan provider.Event
 	tasks  sync.WaitGroup
+	traces *traces
 
 	mu      sync.Mutex
 	running map[assay.JobID]context.CancelFunc
@@ -53,17 +57,28 @@ func RunProvider(ctx context.Context, cfg ProviderConfig) error {
 		events:         make(chan provider.Event),
 		running:        map[assay.JobID]context.CancelFunc{},
 	}
+	p.traces = newTraces(cfg.Trace, cfg.Machines, cfg.Work, cfg.Source, &p.tasks)
 	ctx, cancel := context.WithCancel(ctx)
 	defer p.tasks.Wait()
 	defer cancel()
-	filter := ledger.Filter{Provider: assay.KeyOf(cfg.Key), Open: true}
-	return drive(ctx, cfg.Network, filter, p.events, cfg.Core, p.perform)
+	key := assay.KeyOf(cfg.Key)
+	return drive(ctx, cfg.Network, p.events, cfg.Core, p.perform, func(ctx context.Context) (s provider.State, err error) {
+		if s.Cases, err = cfg.Network.Cases(ctx, ledger.Filter{Provider: key, Open: true}); err != nil {
+			return s, err
+		}
+		n := stakes{cfg.Network}
+		if s.Appeals, err = n.appeals(ctx, key); err != nil {
+			return s, err
+		}
+		s.Posted, err = n.posted(ctx, s.Cases, s.Appeals)
+		return s, err
+	})
 }
 
 // drive feeds a core with states and with what its effects brought, and carries
 // the effects out. Actors reconcile from state, never from events alone: a
 // block that was missed is made up for by the next.
-func drive(ctx context.Context, n Network, f ledger.Filter, events <-chan provider.Event, core Core, perform func(context.Context, provider.Effect)) error {
+func drive(ctx context.Context, n Network, events <-chan provider.Event, core Core, perform func(context.Context, provider.Effect), look func(context.Context) (provider.State, error)) error {
 	moments := n.Watch(ctx)
 	for {
 		var event provider.Event
@@ -75,11 +90,12 @@ func drive(ctx context.Context, n Network, f ledger.Filter, events <-chan provid
 				}
 				return ErrUnreachable
 			}
-			cases, err := n.Cases(ctx, f)
+			s, err := look(ctx)
 			if err != nil {
 				continue // the next block asks again
 			}
-			event = provider.State{Moment: m, Cases: cases}
+			s.Moment = m
+			event = s
 		case event = <-events:
 		}
 		for _, effect := range core.Step(event) {
@@ -100,6 +116,10 @@ func (p *providerLoop) perform(ctx context.Context, effect provider.Effect) {
 		p.tasks.Go(func() { p.publish(ctx, e) })
 	case provider.OpenLeaves:
 		p.tasks.Go(func() { p.openLeaves(ctx, e) })
+	case provider.Trace:
+		p.traces.ask(ctx, e.Ask, func(a challenger.Answer) { p.tell(ctx, provider.Traced{Answer: a}) })
+	case provider.Untrace:
+		p.traces.drop(e.Job)
 	case provider.Report:
 		p.Logger.Warn("provider needs attention", slog.String("job", e.Job.String()), slog.Any("error", e.Err))
 	}

@@ -2,24 +2,25 @@ package node
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/ledger"
 )
 
-// How long a store keeps what no open job needs. A day is the default window
-// in which a result may later be disputed, and long enough to fetch an output.
+// How long a store keeps what no job needs that is open or may still be disputed.
+// A day is long enough to fetch an output.
 const (
 	keepFor    = 24 * time.Hour
 	sweepEvery = time.Hour
 )
 
 // RunSweeper removes from stores, once an hour, what is older than a day and
-// needed by no open job. It ends with ctx.
+// needed by no job that is open or may still be disputed. It ends with ctx.
 func RunSweeper(ctx context.Context, n Network, log *slog.Logger, stores ...*blob.Store) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -43,29 +44,40 @@ func RunSweeper(ctx context.Context, n Network, log *slog.Logger, stores ...*blo
 	}
 }
 
-// sweep removes nothing unless every open job could be listed.
+// sweep removes nothing unless every such job could be listed.
 func sweep(ctx context.Context, n Network, s *blob.Store) (blob.Collected, error) {
+	cases, err := allCases(ctx, n, ledger.Filter{Open: true})
+	if err != nil {
+		return blob.Collected{}, fmt.Errorf("list open jobs: %w", err)
+	}
+	settled, err := n.Liable(ctx)
+	if err != nil {
+		return blob.Collected{}, fmt.Errorf("list disputable jobs: %w", err)
+	}
 	needed := map[assay.Digest]bool{}
-	f := ledger.Filter{Open: true}
-	for {
-		cases, err := n.Cases(ctx, f)
-		if err != nil {
-			return blob.Collected{}, errors.Join(errors.New("list open jobs"), err)
+	for _, c := range append(cases, settled...) {
+		for _, e := range c.Job.Artifacts() {
+			needed[e.Digest] = true
 		}
-		if len(cases) == 0 {
-			break
-		}
-		for _, c := range cases {
-			for _, e := range c.Job.Artifacts() {
-				needed[e.Digest] = true
-			}
-			for i := range c.Seats {
-				if r := c.Seats[i].Result; r != nil {
-					needed[r.Output] = true
-				}
+		for i := range c.Seats {
+			if r := c.Seats[i].Result; r != nil {
+				needed[r.Output] = true
 			}
 		}
-		f.After = cases[len(cases)-1].ID
 	}
 	return s.Collect(ctx, func(d assay.Digest) bool { return needed[d] }, keepFor)
+}
+
+// allCases lists what a filter selects, page by page: a server answers with no
+// more than fits one.
+func allCases(ctx context.Context, n Network, f ledger.Filter) ([]*board.Case, error) {
+	var list []*board.Case
+	for {
+		page, err := n.Cases(ctx, f)
+		if err != nil || len(page) == 0 {
+			return list, err
+		}
+		list = append(list, page...)
+		f.After = page[len(page)-1].ID
+	}
 }

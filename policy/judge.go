@@ -11,14 +11,18 @@ import (
 // that are not silent.
 //
 // The caller answers for every node that does not combine, sample and its like
-// included, since only a board knows which branch a beacon has fixed.
-func (e *Expr) Judge(find func(leaf *Expr) assay.Finding) assay.Finding {
+// included, since only a board knows which branch a beacon has fixed; and it says
+// whether an escalate has opened its second branch.
+func (e *Expr) Judge(find func(leaf *Expr) assay.Finding, opened func(*Expr) bool) assay.Finding {
+	if e.Op == Escalate {
+		return e.escalate(find, opened)
+	}
 	if !e.Combines() {
 		return find(e)
 	}
 	var heard []assay.Finding
 	for _, kid := range e.Kids {
-		if f := kid.Judge(find); !f.Silent {
+		if f := kid.Judge(find, opened); !f.Silent {
 			heard = append(heard, f)
 		}
 	}
@@ -26,6 +30,33 @@ func (e *Expr) Judge(find func(leaf *Expr) assay.Finding) assay.Finding {
 		return assay.Finding{Silent: true, Done: true}
 	}
 	return threshold(heard, e.needed(len(heard)))
+}
+
+// escalate is its first branch until that has closed without an accepted
+// candidate, and its second one from then on. The switch is a latch of the
+// board's: judged afresh, the second branch's replicas would enlarge the pool
+// that the first one is judged on, and the two would take turns.
+//
+// What the first branch has proved wrong stays refuted. What it only does not
+// support is not refuted while the second branch may still be opened, which the
+// board does when it would otherwise close without an accepted candidate.
+func (e *Expr) escalate(find func(leaf *Expr) assay.Finding, opened func(*Expr) bool) assay.Finding {
+	first := e.Kids[0].Judge(find, opened)
+	if !opened(e) {
+		first.Values = slices.DeleteFunc(slices.Clone(first.Values), func(v assay.CandidateValue) bool {
+			return v.Value == assay.Refuted && !v.Decisive
+		})
+		return first
+	}
+	second := e.Kids[1].Judge(find, opened)
+	for _, v := range first.Values {
+		if v.Value == assay.Refuted && v.Decisive {
+			second.Values = slices.DeleteFunc(slices.Clone(second.Values), func(x assay.CandidateValue) bool { return x.Candidate == v.Candidate })
+			second.Values = append(second.Values, v)
+		}
+	}
+	second.Faults = append(slices.Clone(first.Faults), second.Faults...)
+	return second
 }
 
 // needed returns how many of the children heard must support a candidate.

@@ -124,15 +124,21 @@ func (e *Expr) Walk(fn func(*Expr)) {
 }
 
 // Combines reports whether the node only combines its children by a threshold.
-// Every other node is judged by whoever knows its check.
+// Every other node but escalate is judged by whoever knows its check.
 func (e *Expr) Combines() bool { return e.Op == All || e.Op == Any || e.Op == AtLeast }
 
-// Leaves returns the nodes that Judge asks about, in tree order. Two leaves of
-// equal text are one check, and are listed once.
+// Leaves returns the nodes that Judge may ever ask about, in tree order. Two
+// leaves of equal text are one check, and are listed once.
 func (e *Expr) Leaves() []*Expr {
+	return e.Active(func(*Expr) bool { return true })
+}
+
+// Active returns the leaves that Judge asks about while the escalates are opened
+// that opened names: the second branch of another one is nobody's business yet.
+func (e *Expr) Active(opened func(*Expr) bool) []*Expr {
 	var leaves []*Expr
 	seen := map[string]bool{}
-	e.leaves(func(leaf *Expr) {
+	e.active(opened, func(leaf *Expr) {
 		if text := leaf.String(); !seen[text] {
 			seen[text] = true
 			leaves = append(leaves, leaf)
@@ -141,12 +147,33 @@ func (e *Expr) Leaves() []*Expr {
 	return leaves
 }
 
-func (e *Expr) leaves(fn func(*Expr)) {
-	if !e.Combines() {
+func (e *Expr) active(opened func(*Expr) bool, fn func(*Expr)) {
+	kids := e.Kids
+	switch {
+	case e.Op == Escalate && !opened(e):
+		kids = kids[:1]
+	case e.Op != Escalate && !e.Combines():
 		fn(e)
 		return
 	}
-	for _, kid := range e.Kids {
-		kid.leaves(fn)
+	for _, kid := range kids {
+		kid.active(opened, fn)
 	}
+}
+
+// Escalates returns the escalates that are reachable and not opened yet, in tree
+// order.
+func (e *Expr) Escalates(opened func(*Expr) bool) []*Expr {
+	var list []*Expr
+	kids := e.Kids
+	switch {
+	case e.Op == Escalate && !opened(e):
+		list, kids = append(list, e), kids[:1]
+	case e.Op != Escalate && !e.Combines():
+		return nil
+	}
+	for _, kid := range kids {
+		list = append(list, kid.Escalates(opened)...)
+	}
+	return list
 }

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -196,7 +198,7 @@ func TestThreshold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := e.Judge(func(leaf *Expr) assay.Finding { return finding(c.kids[leaf.N-1]) })
+		got := e.Judge(func(leaf *Expr) assay.Finding { return finding(c.kids[leaf.N-1]) }, nil)
 		value, decisive := got.ValueOf(candidate)
 		text := [...]string{"?", "-", "+"}[value]
 		if decisive {
@@ -220,9 +222,51 @@ func TestThresholdMerges(t *testing.T) {
 	same := assay.Assumption{Code: "same", Text: "same"}
 	got := e.Judge(func(leaf *Expr) assay.Finding {
 		return assay.Finding{Done: leaf.N != 2, Wake: assay.Clock(leaf.N % 3 * 10), Need: []assay.Demand{{N: leaf.N}}, Assume: []assay.Assumption{same}}
-	})
+	}, nil)
 	if got.Done || got.Wake != 10 || len(got.Need) != 3 || len(got.Assume) != 1 {
 		t.Fatalf("%+v", got)
+	}
+}
+
+// TestEscalate checks the latch: the first branch is all there is until the board
+// opens the second, which then decides among what the first has not proved wrong.
+func TestEscalate(t *testing.T) {
+	e, err := Parse("any(escalate(quorum(1), escalate(quorum(2), quorum(3))), quorum(4))")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := assay.Digest{1}, assay.Digest{2}
+	says := map[int]assay.Finding{
+		1: {Done: true, Values: []assay.CandidateValue{{Candidate: a, Value: assay.Refuted, Decisive: true}, {Candidate: b, Value: assay.Refuted}}, Faults: []assay.FoundFault{{Seat: 1}}},
+		2: {Values: []assay.CandidateValue{{Candidate: a, Value: assay.Supported}}, Need: []assay.Demand{{N: 2}}},
+		3: {Done: true, Values: []assay.CandidateValue{{Candidate: a, Value: assay.Supported}, {Candidate: b, Value: assay.Supported}}, Faults: []assay.FoundFault{{Seat: 3}}},
+		4: {Silent: true},
+	}
+	inner := "escalate(quorum(2), quorum(3))"
+	outer := "escalate(quorum(1), " + inner + ")"
+	for _, c := range []struct {
+		latched []string
+		active  string
+		pending int
+		a, b    assay.Value
+		needs   int
+		faults  int
+	}{
+		{nil, "1 4", 1, assay.Refuted, assay.Unknown, 0, 1},
+		{[]string{outer}, "1 2 4", 1, assay.Refuted, assay.Unknown, 1, 1},
+		{[]string{outer, inner}, "1 2 3 4", 0, assay.Refuted, assay.Supported, 0, 2},
+	} {
+		opened := func(x *Expr) bool { return slices.Contains(c.latched, x.String()) }
+		var active []string
+		for _, leaf := range e.Active(opened) {
+			active = append(active, strconv.Itoa(leaf.N))
+		}
+		f := e.Judge(func(leaf *Expr) assay.Finding { return says[leaf.N] }, opened)
+		va, _ := f.ValueOf(a)
+		vb, _ := f.ValueOf(b)
+		if strings.Join(active, " ") != c.active || len(e.Escalates(opened)) != c.pending || va != c.a || vb != c.b || len(f.Need) != c.needs || len(f.Faults) != c.faults {
+			t.Errorf("%v: active %v, %d to open, %s, %s, %d needs, %d faults", c.latched, active, len(e.Escalates(opened)), va, vb, len(f.Need), len(f.Faults))
+		}
 	}
 }
 
@@ -236,7 +280,7 @@ func TestLeaves(t *testing.T) {
 	for _, leaf := range e.Leaves() {
 		got = append(got, leaf.String())
 	}
-	if text := strings.Join(got, "; "); text != "quorum(2); quorum(3); sumcheck; escalate(quorum(2), quorum(4))" {
+	if text := strings.Join(got, "; "); text != "quorum(2); quorum(3); sumcheck; quorum(4)" {
 		t.Fatal(text)
 	}
 }

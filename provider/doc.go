@@ -13,6 +13,10 @@
 // are loaded or computed again. What it does keep between steps (what runs,
 // what was sent when) only saves work.
 //
+// A result that is disputed it defends, by the moves of package challenger; an
+// open seat and a settled one that is still liable are the same to it.
+//
 // It refuses to send an opening or a tag that would contradict its own
-// commitment: losing a bond is better than losing stake.
+// commitment: losing a bond is better than losing stake. And it refuses to defend
+// what its own machine does not say: losing stake is better than losing both.
 package provider

@@ -3,6 +3,7 @@ package provider
 import (
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/board"
+	"github.com/capacloud/assay/challenger"
 	"github.com/capacloud/assay/merkle"
 )
 
@@ -12,9 +13,14 @@ type Event interface{ event() }
 // State is the ledger after a block. For a Provider, Cases are the open cases
 // in which it holds a seat; for an Attester, all open cases. They are read, and
 // never modified. A state older than one already seen is ignored.
+//
+// Appeals are the running ones in which a Provider's locked stake is at risk;
+// Posted is as in challenger.State.
 type State struct {
-	Moment assay.Moment
-	Cases  []*board.Case
+	Moment  assay.Moment
+	Cases   []*board.Case
+	Appeals []challenger.Appealed
+	Posted  map[assay.Digest][]bool
 }
 
 // Executed answers Execute. Err says that this machine has no result: bytes
@@ -41,7 +47,11 @@ type Fetched struct {
 	Err    error
 }
 
+// Traced answers Trace.
+type Traced struct{ Answer challenger.Answer }
+
 func (State) event()        {}
+func (Traced) event()       {}
 func (Executed) event()     {}
 func (LeavesOpened) event() {}
 func (Fetched) event()      {}
@@ -89,6 +99,22 @@ type Fetch struct {
 	From   []assay.Key
 }
 
+// FetchInputs asks a validator's node to copy and check program and inputs of a
+// job. Fetched answers it, with Job.InputsDigest as Output.
+type FetchInputs struct {
+	ID    assay.JobID
+	Job   assay.Job
+	Bytes uint64      // that the requester has stated; more of them are not attested
+	From  []assay.Key // providers that have executed, and so have them
+}
+
+// Trace asks about the trace of a job whose result this provider defends. The
+// trace may be kept for the next question until Untrace.
+type Trace struct{ Ask challenger.Ask }
+
+// Untrace says that no more questions about a job will come.
+type Untrace struct{ Job assay.JobID }
+
 // Report tells the provider's owner about something that needs a person.
 type Report struct {
 	Job  assay.JobID
@@ -96,10 +122,13 @@ type Report struct {
 	Err  error
 }
 
-func (Execute) effect()    {}
-func (Cancel) effect()     {}
-func (Send) effect()       {}
-func (Publish) effect()    {}
-func (OpenLeaves) effect() {}
-func (Fetch) effect()      {}
-func (Report) effect()     {}
+func (Execute) effect()     {}
+func (Cancel) effect()      {}
+func (Send) effect()        {}
+func (Publish) effect()     {}
+func (OpenLeaves) effect()  {}
+func (Fetch) effect()       {}
+func (FetchInputs) effect() {}
+func (Trace) effect()       {}
+func (Untrace) effect()     {}
+func (Report) effect()      {}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/board"
+	"github.com/capacloud/assay/challenger"
 )
 
 // Config is what a provider core needs. Zero Capacity means one; zero Resend
@@ -18,6 +19,11 @@ type Config struct {
 	Secret   []byte       // salts derive from it; at least 16 bytes, known to nobody else
 	Capacity int          // executions at once
 	Resend   assay.Millis // of ledger clock, before a message that did not land is sent again
+
+	// Of disputes; see challenger.PlayerConfig.
+	ClockStep  assay.Millis
+	ProveSteps uint64
+	ProveBytes int
 }
 
 // Codes of a configuration that is refused, and of what a provider reports.
@@ -25,6 +31,9 @@ const (
 	CodeConfig   assay.Code = "bad-actor-config"
 	CodeMismatch assay.Code = "result-not-committed"
 	CodeFailed   assay.Code = "execution-failed"
+
+	CodeIndefensible assay.Code = "result-indefensible"
+	CodeUntraced     assay.Code = "defence-failed"
 )
 
 // Codes documents the codes of this package.
@@ -33,15 +42,19 @@ func Codes() []assay.CodeInfo {
 		{Code: CodeConfig, Kind: assay.KindRefusal, Text: "a provider or requester lacks a key, a secret or a network", Hint: "the text names the field"},
 		{Code: CodeMismatch, Kind: assay.KindRefusal, Text: "running the job again gave another result than the one committed to; nothing was sent, so the bond is lost and the stake is not", Hint: "run `assay check` on the program, and check this machine's memory"},
 		{Code: CodeFailed, Kind: assay.KindRefusal, Text: "this machine could not execute the job; it will try again until the commitment is due", Hint: "the text has the cause"},
+		{Code: CodeIndefensible, Kind: assay.KindRefusal, Text: "the canonical machine does not say what this provider has opened; it does not defend that, so its stake is lost and no bond besides", Hint: "run `assay check` on the program and report what it prints; check this machine's memory"},
+		{Code: CodeUntraced, Kind: assay.KindRefusal, Text: "this machine could not execute a disputed job on the canonical machine; it will try again until the dispute is over", Hint: "the text has the cause; without a trace the dispute is lost by the clock, and stake with it"},
 	}
 }
 
 // Provider is the core of one provider key.
 type Provider struct {
-	config Config
-	moment assay.Moment
-	cases  []*board.Case
-	work   map[assay.JobID]*work
+	config  Config
+	moment  assay.Moment
+	cases   []*board.Case
+	appeals []challenger.Appealed
+	posted  map[assay.Digest][]bool
+	work    map[assay.JobID]*work
 }
 
 // work is what this process knows of one job. All of it may be lost.
@@ -57,6 +70,7 @@ type work struct {
 	opening   uint64      // challenge whose leaves were asked for
 	published bool
 	reported  bool
+	player    *challenger.Player // while the result is disputed
 }
 
 type sentKey struct {
@@ -71,7 +85,7 @@ func New(c Config) (*Provider, error) {
 		return nil, assay.Refuse(CodeConfig, "key and network must be named")
 	case len(c.Secret) < 16:
 		return nil, assay.Refuse(CodeConfig, "secret of %d bytes; at least 16", len(c.Secret))
-	case c.Capacity < 0 || c.Resend < 0:
+	case c.Capacity < 0 || c.Resend < 0 || c.ClockStep < 0:
 		return nil, assay.Refuse(CodeConfig, "capacity %d, resend %d", c.Capacity, c.Resend)
 	}
 	c.Capacity, c.Resend = cmp.Or(c.Capacity, 1), cmp.Or(c.Resend, 1000)
@@ -88,6 +102,8 @@ func (p *Provider) Step(e Event) []Effect {
 		return p.executed(e)
 	case LeavesOpened:
 		return p.leavesOpened(e)
+	case Traced:
+		return p.traced(e)
 	}
 	return nil
 }
@@ -96,10 +112,13 @@ func (p *Provider) state(s State) []Effect {
 	if s.Moment.Height < p.moment.Height {
 		return nil // overtaken on the way
 	}
-	p.moment, p.cases = s.Moment, s.Cases
+	p.moment, p.cases, p.appeals, p.posted = s.Moment, s.Cases, s.Appeals, s.Posted
 	effects := p.forget()
 	for _, c := range p.cases {
 		effects = append(effects, p.reconcile(c)...)
+	}
+	for _, a := range p.appeals {
+		effects = append(effects, p.answerAppeal(a)...)
 	}
 	return append(effects, p.start()...)
 }
@@ -110,7 +129,7 @@ func (p *Provider) forget() []Effect {
 	var gone []assay.JobID
 	for id := range p.work {
 		i := slices.IndexFunc(p.cases, func(c *board.Case) bool { return c.ID == id })
-		if i < 0 || p.seat(p.cases[i]) == nil {
+		if (i < 0 || p.seat(p.cases[i]) == nil) && !p.appealed(id) {
 			gone = append(gone, id)
 		}
 	}
@@ -120,6 +139,7 @@ func (p *Provider) forget() []Effect {
 		if p.work[id].running {
 			effects = append(effects, Cancel{Job: id})
 		}
+		effects = append(effects, p.work[id].rest()...)
 		delete(p.work, id)
 	}
 	return effects
@@ -157,7 +177,7 @@ func (p *Provider) reconcile(c *board.Case) []Effect {
 	}
 	w := p.workOf(c.ID)
 	if seat.State == assay.Opened {
-		return p.deliver(c, seat, w)
+		return append(p.defend(c, seat, w), p.deliver(c, seat, w)...)
 	}
 	if w.result == nil {
 		return nil

@@ -250,6 +250,46 @@ func TestAttester(t *testing.T) {
 	nothing(t, look(1000))
 }
 
+// TestAttestInputs: where a policy waits for whoever disagrees, the validator
+// holds program and inputs as well, and gives its word for each apart.
+func TestAttestInputs(t *testing.T) {
+	old := board.SetReferee(assay.RuntimeWasm, noMachine{})
+	t.Cleanup(func() { board.SetReferee(assay.RuntimeWasm, old) })
+	s := newScript(t)
+	s.c.Job = assay.Job{Version: 1, Runtime: assay.RuntimeWasm, Program: assay.Digest{1}, Policy: "optimistic(30s)", MaxPrice: 100, Limits: assay.DefaultLimits()}
+	a, err := NewAttester(assay.Key{5}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() []Effect {
+		s.at.Height, s.at.Clock = s.at.Height+1, s.at.Clock.Add(1000)
+		return a.Step(State{Moment: s.at, Cases: []*board.Case{&s.c}})
+	}
+	nothing(t, look())
+	a.HoldInputs(assay.DefaultParams())
+	f := one[FetchInputs](t, look())
+	if f.ID != s.c.ID || f.Job.Program != s.c.Job.Program {
+		t.Fatalf("fetches %+v", f)
+	}
+	digest := s.c.Job.InputsDigest()
+	nothing(t, a.Step(Fetched{Job: s.c.ID, Output: assay.Digest{6}})) // something else
+	nothing(t, a.Step(Fetched{Job: s.c.ID, Output: digest, Err: errors.New("no bytes")}))
+	one[FetchInputs](t, look())
+	if m := message[*assay.Attest](t, a.Step(Fetched{Job: s.c.ID, Output: digest})); m.Output != digest {
+		t.Error("attests something else")
+	}
+	s.c.Inputs = []assay.Key{{5}}
+	nothing(t, look())
+	s.c.Job.Policy = "quorum(3)"
+	s.c.Inputs = nil
+	nothing(t, look())
+}
+
+// noMachine is a referee of nothing.
+type noMachine struct{ board.Referee }
+
+func (noMachine) Steps(*assay.Job, uint64) uint64 { return 1 << 20 }
+
 func TestConfig(t *testing.T) {
 	for _, c := range []Config{{}, {Network: network, Key: self}, {Network: network, Key: self, Secret: secret, Capacity: -1}} {
 		if _, err := New(c); assay.CodeOf(err) != CodeConfig {

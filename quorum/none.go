@@ -20,7 +20,7 @@ func (none) Step(assay.View, []byte, assay.Evidence) ([]byte, error) {
 // Judge supports the only candidate there is.
 func (none) Judge(v assay.View, _ []byte) assay.Finding {
 	f := assay.Finding{Need: []assay.Demand{{N: 1}}, Text: "nothing was checked"}
-	live, pending := count(v.Executions)
+	live, pending := count(executors(v.Executions))
 	f.Done = live >= 1 && !pending
 	for _, c := range v.Candidates {
 		value := assay.CandidateValue{Candidate: c.Digest}

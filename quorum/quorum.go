@@ -6,12 +6,14 @@
 // It refuses evidence, since it reads nothing but the board, and it slashes
 // nobody: that two results differ does not show which one is wrong.
 //
-// LIMITATIONS. Where a runtime has no referee, equality among those drawn is
-// all the evidence there is. Owners who collude and hold enough of the drawn
-// seats have a wrong result accepted, and the redraws that dissent causes give
-// them further seats: the assumption's text has both figures. A runtime with a
-// referee must not settle dissent by counting; no such runtime exists yet, and
-// this check does not look at View.Referee.
+// Where the runtime has a referee, dissent is nothing to count: equal results
+// support, and two live candidates support neither until a dispute has left one.
+//
+// LIMITATIONS. With a referee, a wrong result stands when all who were drawn
+// collude and nobody who watches proves otherwise in time. Without one, equality
+// among those drawn is all the evidence there is: owners who collude and hold
+// enough of the drawn seats have a wrong result accepted, and the redraws that
+// dissent causes give them further seats. The assumptions' texts have the figures.
 package quorum
 
 import (
@@ -25,6 +27,8 @@ import (
 // Codes of this package.
 const (
 	CodeMajority   assay.Code = "no-referee-majority-honest"
+	CodeOneHonest  assay.Code = "one-drawn-or-watcher-honest"
+	CodeOneDrawn   assay.Code = "one-drawn-honest"
 	CodeLateCopy   assay.Code = "late-replica-did-not-copy"
 	CodeUnverified assay.Code = "unverified"
 	CodeNoEvidence assay.Code = "evidence-not-taken"
@@ -34,6 +38,8 @@ const (
 func Codes() []assay.CodeInfo {
 	return []assay.CodeInfo{
 		{Code: CodeMajority, Kind: assay.KindAssumption, Text: "the replicas that agree are not colluding, and no referee can settle dissent", Hint: "ask for more replicas; the text says how much that helps"},
+		{Code: CodeOneHonest, Kind: assay.KindAssumption, Text: "one of the replicas drawn is honest, or a watcher within the liability window is", Hint: "ask for more replicas; or execute the job yourself within the window and claim what differs"},
+		{Code: CodeOneDrawn, Kind: assay.KindAssumption, Text: "one of the replicas drawn is honest: the settlement is final on this network", Hint: "ask for more replicas; the text says how much that helps"},
 		{Code: CodeLateCopy, Kind: assay.KindAssumption, Text: "a replica that was drawn after a result had been opened computed it rather than copying it", Hint: "submit the job again if this matters: it happens when a provider tags and then does not open"},
 		{Code: CodeUnverified, Kind: assay.KindAssumption, Text: "nothing checked the result", Hint: "use quorum(3) to have it checked"},
 		{Code: CodeNoEvidence, Kind: assay.KindRefusal, Text: "the check takes no evidence", Hint: "a quorum reads commitments, tags and openings only"},
@@ -75,6 +81,10 @@ func (q check) Step(assay.View, []byte, assay.Evidence) ([]byte, error) {
 // Judge supports a candidate at k equal openings, and asks for one more fresh
 // owner at a time while dissent leaves a tag that could still get there.
 func (q check) Judge(v assay.View, _ []byte) assay.Finding {
+	v.Executions = executors(v.Executions)
+	if v.Referee {
+		return q.refereed(v)
+	}
 	tags := liveTags(v.Executions)
 	level := q.level(tags)
 	need := q.need(v.Executions)
@@ -104,6 +114,11 @@ func (q check) Judge(v assay.View, _ []byte) assay.Finding {
 		f.Faults = different(v.Executions, supported)
 	}
 	return f
+}
+
+// executors leaves out the watchers: what they attest is another check's matter.
+func executors(executions []assay.Execution) []assay.Execution {
+	return slices.DeleteFunc(slices.Clone(executions), func(x assay.Execution) bool { return x.Role == assay.RoleWatcher })
 }
 
 // level returns how many live replicas the check demands. It replays its own
@@ -240,20 +255,24 @@ func equalText(votes []assay.Execution) string {
 }
 
 func (q check) assume(votes []assay.Execution) []assay.Assumption {
-	list := []assay.Assumption{{Code: CodeMajority, Text: q.majorityText()}}
+	return append([]assay.Assumption{{Code: CodeMajority, Text: q.majorityText()}}, lateCopies(votes)...)
+}
+
+// lateCopies says what is assumed of replicas that could have copied.
+func lateCopies(votes []assay.Execution) []assay.Assumption {
 	late := 0
 	for _, x := range votes {
 		if !x.Blind {
 			late++
 		}
 	}
-	if late > 0 {
-		list = append(list, assay.Assumption{
-			Code: CodeLateCopy,
-			Text: fmt.Sprintf("%d of the %d agreeing replicas could see the result before committing to it, and did not copy it", late, len(votes)),
-		})
+	if late == 0 {
+		return nil
 	}
-	return list
+	return []assay.Assumption{{
+		Code: CodeLateCopy,
+		Text: fmt.Sprintf("%d of the %d agreeing replicas could see the result before committing to it, and did not copy it", late, len(votes)),
+	}}
 }
 
 // majorityText says what collusion would take. The second figure is the larger:

@@ -185,6 +185,80 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// TestRefereed gives boards of a runtime with a referee. "r" before the words
+// marks refuted letters, "s" the one that survived.
+func TestRefereed(t *testing.T) {
+	for _, c := range []struct {
+		n, k     int
+		board    string
+		refuted  string
+		survived string
+		want     string
+	}{
+		{3, 0, "", "", "", "level 3"},
+		{3, 0, "tA tB tA", "", "", "level 3"}, // dissent is not counted: nobody is drawn for it
+		{3, 0, "oA oA oA", "", "", "level 3 supports A done"},
+		{3, 0, "oA oA", "", "", "level 3"},
+		{3, 0, "oA oA lA", "", "", "level 3"},
+		{3, 0, "oA oB oA oA", "", "", "level 1 different 0 1 2 3"},
+		{3, 2, "oA oA oB", "", "", "level 1 different 0 1 2"}, // nor by k of them
+		{3, 2, "oA oA xB", "", "", "level 3 supports A done"},
+		{5, 0, "oA wB wB wC wB", "BC", "A", "level 1 supports A done"},
+		{5, 0, "oA oA wB", "B", "A", "level 1 supports A done"},
+		{3, 0, "wA wB wC", "", "", "level 3"}, // none survived: fresh owners
+		{3, 0, "wB wB oA! oD!", "B", "A", "level 1 different 2 3"},
+		{3, 0, "wA wA oA! oA! oA!", "", "", "level 3 supports A done late"},
+		{1, 0, "oA", "", "", "level 1 supports A done"},
+	} {
+		v := view(c.board)
+		v.Referee = true
+		for _, letter := range c.refuted {
+			v.Candidates = append(v.Candidates, assay.Candidate{Digest: assay.Digest{byte(letter)}, Refuted: true})
+		}
+		for i := range v.Candidates {
+			v.Candidates[i].Survived = string(v.Candidates[i].Digest[:1]) == c.survived
+		}
+		f := New(c.n, c.k).Judge(v, nil)
+		if got := describe(f); got != c.want {
+			t.Errorf("quorum(%d, %d) over %q: %s, want %s", c.n, c.k, c.board, got, c.want)
+		}
+	}
+}
+
+// TestWatchersDoNotCount leaves out who watches, with and without a referee.
+func TestWatchersDoNotCount(t *testing.T) {
+	for _, referee := range []bool{false, true} {
+		v := view("oA oA oA")
+		v.Referee, v.Executions[2].Role = referee, assay.RoleWatcher
+		for _, q := range []assay.Check{New(3, 0), None()} {
+			f := q.Judge(v, nil)
+			if got := describe(f); q.String() == "quorum(3)" && got != "level 3" || q.String() == "none" && got != "level 1 supports A done" {
+				t.Errorf("referee %t: %s: %s", referee, q, got)
+			}
+		}
+	}
+}
+
+// TestHonestFigures checks what the assumption says where one honest replica is
+// enough.
+func TestHonestFigures(t *testing.T) {
+	for _, c := range []struct {
+		n         int
+		liability assay.Millis
+		code      assay.Code
+		want      string
+	}{
+		{1, 0, CodeOneDrawn, "the one provider drawn is honest, since the settlement is final: an adversary with a third of the free stake holds every seat in about 1 of 3 jobs"},
+		{3, 1, CodeOneHonest, "one of the 3 drawn is honest, or a watcher within the liability window is: an adversary with a third of the free stake holds every seat in about 1 of 27 jobs"},
+		{64, 1, CodeOneHonest, "1000000000 or more"},
+	} {
+		got := check{n: c.n, k: c.n}.assumeHonest(c.liability, nil)
+		if len(got) != 1 || got[0].Code != c.code || !strings.Contains(got[0].Text, c.want) {
+			t.Errorf("%d, %d: %v", c.n, c.liability, got)
+		}
+	}
+}
+
 // TestNone supports the only candidate and no other.
 func TestNone(t *testing.T) {
 	q := None()

@@ -1,7 +1,9 @@
 package receipt
 
 import (
+	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/binary"
 
 	"github.com/capacloud/assay"
@@ -43,8 +45,15 @@ func Assemble(p Parts, key ed25519.PrivateKey) (*File, error) {
 		Commit:     p.Inclusion.Commit,
 	}
 	f.Case.Verdict, f.Case.Record = nil, nil
+	var err error
+	if f.Case.Disputes, f.Witnesses, err = takeWitnesses(p.Case.Disputes); err != nil {
+		return nil, err
+	}
 	if err := f.sign(key); err != nil {
 		return nil, err
+	}
+	if n := len(f.Bytes()); n > MaxBytes {
+		return nil, assay.Refuse(CodeNoArtifacts, "the receipt would take %d bytes, at most %d", n, MaxBytes)
 	}
 	return f, f.checkAlone()
 }
@@ -95,6 +104,16 @@ func PathOf(leaf ProofOp, inner []ProofOp) (Path, error) {
 		p.Steps = append(p.Steps, s)
 	}
 	return p, nil
+}
+
+// NeighbourOf reads one side of an ICS-23 proof of non-existence: an existence
+// proof of the leaf beside the absent key.
+func NeighbourOf(key, value []byte, leaf ProofOp, inner []ProofOp) (*Neighbour, error) {
+	path, err := PathOf(leaf, inner)
+	if err != nil {
+		return nil, err
+	}
+	return &Neighbour{Key: bytes.Clone(key), Value: sha256.Sum256(value), Path: path}, nil
 }
 
 // stepOf reads one inner operation. Each child is preceded by its length, 32:

@@ -187,39 +187,42 @@ func checkSet(set []Validator) error {
 	return nil
 }
 
-// checkCommit verifies that the votes, and not one of them less, make more than
-// two thirds of the set's power, and that each is signed.
 func (f *File) checkCommit() error {
-	if err := checkSet(f.Validators); err != nil {
+	return checkSigned(f.Record.Network, &f.Header, f.Validators, &f.Commit)
+}
+
+// checkSigned verifies that the votes, and not one of them less, make more than
+// two thirds of the set's power, and that each is signed for this header.
+func checkSigned(network assay.NetworkID, h *Header, set []Validator, c *Commit) error {
+	if err := checkSet(set); err != nil {
 		return err
 	}
-	if f.Header.Height == 0 || f.Header.Height > 1<<62 || f.Commit.Round > 1<<30 {
-		return assay.Refuse(CodeBrokenRule, "height %d, round %d", f.Header.Height, f.Commit.Round)
+	if h.Height == 0 || h.Height > 1<<62 || c.Round > 1<<30 {
+		return assay.Refuse(CodeBrokenRule, "height %d, round %d", h.Height, c.Round)
 	}
 	var total, signed uint64
-	for _, v := range f.Validators {
+	for _, v := range set {
 		total += v.Power
 	}
-	network := f.Record.Network
-	block := f.Header.hash(network, validatorsHash(f.Validators))
+	block := h.hash(network, validatorsHash(set))
 	next := 0
-	for i := range f.Commit.Votes {
-		v := &f.Commit.Votes[i]
+	for i := range c.Votes {
+		v := &c.Votes[i]
 		switch {
 		case enough(signed, total):
 			// An unused vote is a byte that nothing covers: it could be
 			// altered, added or dropped without an answer changing.
 			return assay.Refuse(CodeBrokenSignature, "votes beyond two thirds are not part of a receipt")
-		case int(v.Index) < next || int(v.Index) >= len(f.Validators):
-			return assay.Refuse(CodeBrokenSignature, "vote %d names validator %d of %d, out of order", i, v.Index, len(f.Validators))
-		case v.Nanos >= nanosPerSec || f.Header.Nanos >= nanosPerSec:
+		case int(v.Index) < next || int(v.Index) >= len(set):
+			return assay.Refuse(CodeBrokenSignature, "vote %d names validator %d of %d, out of order", i, v.Index, len(set))
+		case v.Nanos >= nanosPerSec || h.Nanos >= nanosPerSec:
 			return assay.Refuse(CodeBrokenRule, "nanoseconds exceed a second")
 		}
-		key := f.Validators[v.Index].Key
-		if !verifyStrict(key, f.Commit.signBytes(network, f.Header.Height, block, v), v.Signature) {
-			return assay.Refuse(CodeBrokenSignature, "of validator %s on the header of height %d", key.Short(), f.Header.Height)
+		key := set[v.Index].Key
+		if !verifyStrict(key, c.signBytes(network, h.Height, block, v), v.Signature) {
+			return assay.Refuse(CodeBrokenSignature, "of validator %s on the header of height %d", key.Short(), h.Height)
 		}
-		signed += f.Validators[v.Index].Power
+		signed += set[v.Index].Power
 		next = int(v.Index) + 1
 	}
 	if !enough(signed, total) {

@@ -36,13 +36,17 @@ func cometSet(g *assay.Genesis) *types.ValidatorSet {
 
 // cometHeader is a header with every field set, on the state root app.
 func cometHeader(g *assay.Genesis, height int64, app []byte) *types.Header {
+	return cometHeaderAt(g, height, app, time.Unix(1_760_000_000, 123_456_789).UTC())
+}
+
+func cometHeaderAt(g *assay.Genesis, height int64, app []byte, at time.Time) *types.Header {
 	sum := func(s string) []byte { h := sha256.Sum256([]byte(s)); return h[:] }
 	set := cometSet(g)
 	return &types.Header{
 		Version: cmtversion.Consensus{Block: 11, App: 1},
 		ChainID: g.ChainID(),
 		Height:  height,
-		Time:    time.Unix(1_760_000_000, 123_456_789).UTC(),
+		Time:    at,
 		LastBlockID: types.BlockID{
 			Hash: sum("last"), PartSetHeader: types.PartSetHeader{Total: 1, Hash: sum("last parts")},
 		},

@@ -21,6 +21,10 @@ const (
 	CodeUndecided   assay.Code = "undecided"
 	CodeUnverified  assay.Code = quorum.CodeUnverified
 	CodeAnchor      assay.Code = "bad-anchor"
+
+	CodeRevocations      assay.Code = "bad-revocations"
+	CodeOtherRevocations assay.Code = "other-revocations"
+	CodeOldRevocations   assay.Code = "old-revocations"
 )
 
 // Codes of receipts that exit 1.
@@ -32,10 +36,16 @@ const (
 	CodeRefuted         assay.Code = "refuted"
 	CodeRerunDiffers    assay.Code = "rerun-differs"
 	CodeOutputDiffers   assay.Code = "output-differs"
+	CodeRevoked         assay.Code = "result-revoked"
 )
 
-// AssumeValidators is what a receipt assumes of a network of several validators.
-const AssumeValidators assay.Code = "validators"
+// What a receipt assumes beyond the verdict: of a network of several validators,
+// and of what may have happened, or may still happen, inside the liability
+// window.
+const (
+	AssumeValidators assay.Code = "validators"
+	AssumeNotRevoked assay.Code = "could-be-revoked"
+)
 
 // Hints for codes that other packages document.
 const (
@@ -59,6 +69,11 @@ func Codes() []assay.CodeInfo {
 		{Code: CodeRefuted, Kind: assay.KindRefusal, Text: "the receipt is genuine: every result that was offered is proved wrong", Hint: "no output was accepted; submit the job again"},
 		{Code: CodeRerunDiffers, Kind: assay.KindRefusal, Text: "running the job again gave another result than the accepted one", Hint: "the accepted result is wrong, or this machine is: rerun elsewhere"},
 		{Code: CodeOutputDiffers, Kind: assay.KindRefusal, Text: "the delivered bytes are not those of the accepted result", Hint: "fetch the output again from another holder"},
+		{Code: CodeRevoked, Kind: assay.KindRefusal, Text: "the receipt is genuine, and a fraud proof has revoked its result since", Hint: "do not use the output; the payment stands, and the supporters' stake pays the requester"},
+		{Code: CodeRevocations, Kind: assay.KindRefusal, Text: "the file of --revocations is malformed, or shows neither a revocation nor that there is none", Hint: "fetch it again: `assay job revocations ID --network URL -o FILE`"},
+		{Code: CodeOtherRevocations, Kind: assay.KindRefusal, Text: "the file of --revocations is about another job or network than the receipt", Hint: "fetch the one of this job: `assay job revocations ID --network URL -o FILE`"},
+		{Code: CodeOldRevocations, Kind: assay.KindRefusal, Text: "the file of --revocations shows a state from before the settlement", Hint: "fetch it again, now"},
+		{Code: AssumeNotRevoked, Kind: assay.KindAssumption, Text: "nobody proves the result wrong within the liability window", Hint: "pass --revocations with a file of `assay job revocations`, the later the better"},
 		{Code: AssumeValidators, Kind: assay.KindAssumption, Text: "validators with more than two thirds of the power did not sign two histories"},
 	}
 }

@@ -1,6 +1,15 @@
 // Package receipt owns the self-contained receipt of a settled job: its file,
 // how one is assembled, and how a stranger checks it without a network.
 //
+// A dispute is decided by proofs: steps of the canonical machine that a witness
+// of some KiB lets anybody execute. The file carries the witnesses of those by
+// which a claim has lost, and [Verify] executes them again.
+//
+// A receipt cannot say what became of it later. Inside the liability window a
+// result may be revoked by a late fraud proof; [Report.CheckRevocations] reads
+// what a node shows about that at a later header: the revocation with the
+// dispute that led to it, or that the state has none.
+//
 // [Verify] starts from the verifier's own [Anchor], the network's genesis, and
 // recomputes: the job's identity, the randomness and the draw of the
 // providers, what each of them committed, tagged and opened, the findings, the
@@ -34,6 +43,9 @@
 //     not eligible, that requester and providers signed their transactions, that
 //     validators attested, and every height and time. All of it stands on the
 //     validators' signatures; TestValidatorsCannotLieAbout lists it by field;
+//   - when and in which order the moves of a dispute came, hence who was silent,
+//     what a lost claim had stated, and that the image of the program is the
+//     program's; who has the program can execute the job again, [Report.Rerun];
 //   - that the right validator made a beacon: any one of the genesis may have;
 //   - that all validators' votes are inside: it keeps the first ones, in the
 //     order of the set, that make more than two thirds.

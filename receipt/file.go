@@ -6,8 +6,9 @@ import (
 )
 
 // MaxBytes bounds a receipt. That of a quorum(3) job takes about 8 KiB; the
-// rest is room for a job's own arguments, listings of outputs and long paths.
-const MaxBytes = 4 << 20
+// rest is room for a job's own arguments, listings of outputs, long paths, and
+// the witnesses of a dispute with many liars, 256 KiB each at most.
+const MaxBytes = 64 << 20
 
 // Version of the file format.
 const Version = 1
@@ -24,6 +25,7 @@ type File struct {
 	Header     Header
 	Validators []Validator
 	Commit     Commit
+	Witnesses  [][]byte  // of the proofs that decided disputes, see checkGames
 	Assembler  assay.Key // whoever wrote the file; carries no trust
 	Signature  Signature // of the DSSE envelope around the statement
 }

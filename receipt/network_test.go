@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
-	"slices"
 	"testing"
+
+	"github.com/cosmos/iavl"
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/beacon"
@@ -23,7 +24,8 @@ type testNetwork struct {
 	providers  []ed25519.PrivateKey
 	behaviours []behaviour
 	at         assay.Moment
-	silent     bool // validators attest nothing
+	silent     bool // validators attest nothing about outputs
+	watched    bool // a stranger challenges what is wrong
 	others     int  // other keys in the state
 }
 
@@ -37,6 +39,7 @@ const (
 	untagged                // commits and falls silent
 	unopened                // tags and falls silent
 	contradicting           // opens another result than it committed to
+	colluding               // a wrong result, the same as its friends'
 )
 
 func newNetwork(kind assay.NetworkKind, validators int, behaviours ...behaviour) *testNetwork {
@@ -126,9 +129,15 @@ func (n *testNetwork) act(tb testing.TB, c *board.Case) {
 		}
 	}
 	p := &n.g.Params
+	if c.WantsInputs(p) && len(c.Inputs) == 0 {
+		for _, v := range n.g.Validators {
+			must(c.Attest(p, n.g, n.at, v.Account, &assay.Attest{Job: c.ID, Output: c.Job.InputsDigest()}))
+		}
+	}
+	n.dispute(tb, c)
 	for i := range c.Seats {
 		s := &c.Seats[i]
-		who := slices.IndexFunc(n.providers, func(k ed25519.PrivateKey) bool { return assay.KeyOf(k) == s.Provider })
+		who := n.indexOf(s.Provider)
 		how := n.behaviours[who]
 		result := resultOf(&c.Job, how, who)
 		digest, salt := result.Digest(), assay.SaltOf(n.providers[who].Seed(), c.ID, s.Number)
@@ -205,8 +214,11 @@ func (testSource) Folder(d assay.Digest) ([]merkle.Entry, error) {
 // resultOf is what a provider computes: liars agree with nobody.
 func resultOf(_ *assay.Job, how behaviour, who int) assay.Result {
 	r := assay.Result{Status: assay.Exited, Fuel: 1_210_000, Output: merkle.FolderDigest(testOutput), State: canon.Hash("test/state")}
-	if how == lying {
+	switch how {
+	case lying:
 		r.Output = merkle.FolderDigest(outputEntries(lieOf(who)))
+	case colluding:
+		r.Output = merkle.FolderDigest(outputEntries(lieOf(0)))
 	}
 	return r
 }
@@ -251,23 +263,30 @@ func (n *testNetwork) include(tb testing.TB, r *assay.Record) *Inclusion {
 
 func (n *testNetwork) includeAs(tb testing.TB, r *assay.Record, chain string) *Inclusion {
 	tb.Helper()
+	digest := r.Digest()
+	tree := n.state(tb, RecordKey(r.Job), digest)
+	root, proof := iavlProof(tb, tree, RecordKey(r.Job))
+	h := cometHeader(n.g, int64(r.Height)+1, root)
+	h.ChainID = chain
+	return inclusionOf(pathOf(tb, proof), h, cometSet(n.g), cometCommit(n.g, h, n.consensus, 0))
+}
+
+// state is one that holds other keys and this one.
+func (n *testNetwork) state(tb testing.TB, key []byte, value assay.Digest) *iavl.MutableTree {
+	tb.Helper()
 	tree := newTree()
 	for i := range n.others {
 		if _, err := tree.Set(canon.Marshal(fmt.Sprint("other ", i)), []byte("value")); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	digest := r.Digest()
-	if _, err := tree.Set(RecordKey(r.Job), digest[:]); err != nil {
+	if _, err := tree.Set(key, value[:]); err != nil {
 		tb.Fatal(err)
 	}
 	if _, _, err := tree.SaveVersion(); err != nil {
 		tb.Fatal(err)
 	}
-	root, proof := iavlProof(tb, tree, RecordKey(r.Job))
-	h := cometHeader(n.g, int64(r.Height)+1, root)
-	h.ChainID = chain
-	return inclusionOf(pathOf(tb, proof), h, cometSet(n.g), cometCommit(n.g, h, n.consensus, 0))
+	return tree
 }
 
 func (n *testNetwork) anchor(tb testing.TB) *Anchor {

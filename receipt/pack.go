@@ -29,6 +29,7 @@ type wire struct {
 	Header     Header
 	Validators []Validator
 	Commit     Commit
+	Witnesses  [][]byte
 	Assembler  assay.Key
 	Signature  Signature
 }
@@ -42,6 +43,7 @@ type packedListing struct {
 
 type packedDraw struct {
 	_      struct{} `cbor:",toarray"`
+	Role   assay.Role
 	Asked  uint64
 	Height uint64
 	Beacon assay.Beacon
@@ -85,7 +87,7 @@ func (t *table) number(v any) (uint16, bool) {
 func (w *wire) packDraws(draws []board.Draw) {
 	listings, skips := table{map[string]uint16{}}, table{map[string]uint16{}}
 	for _, d := range draws {
-		p := packedDraw{Asked: d.Asked, Height: d.Height, Beacon: d.Beacon, Market: d.Market}
+		p := packedDraw{Role: d.Role, Asked: d.Asked, Height: d.Height, Beacon: d.Beacon, Market: d.Market}
 		for _, s := range d.Seats {
 			q := packedSeat{Number: s.Number, Vacant: s.Vacant}
 			for _, try := range s.Tries {
@@ -117,7 +119,7 @@ func (w *wire) draws() ([]board.Draw, error) {
 	var draws []board.Draw
 	total := 0
 	for _, p := range w.Draws {
-		d := board.Draw{Asked: p.Asked, Height: p.Height, Beacon: p.Beacon, Market: p.Market}
+		d := board.Draw{Role: p.Role, Asked: p.Asked, Height: p.Height, Beacon: p.Beacon, Market: p.Market}
 		for _, q := range p.Seats {
 			s := board.SeatDraw{Number: q.Number, Vacant: q.Vacant}
 			for _, try := range q.Tries {
@@ -141,7 +143,7 @@ func (w *wire) draws() ([]board.Draw, error) {
 func (f *File) Bytes() []byte {
 	w := wire{
 		Version: f.Version, Record: f.Record, Case: f.Case, Artifacts: f.Artifacts, Path: f.Path, Header: f.Header,
-		Validators: f.Validators, Commit: f.Commit, Assembler: f.Assembler, Signature: f.Signature,
+		Validators: f.Validators, Commit: f.Commit, Witnesses: f.Witnesses, Assembler: f.Assembler, Signature: f.Signature,
 	}
 	w.packDraws(f.Case.Draws)
 	w.Case.Draws = nil
@@ -162,10 +164,12 @@ func Decode(b []byte) (*File, error) {
 		return nil, assay.Refuse(CodeMalformed, "version %d, this is %d", w.Version, Version)
 	case w.Case.Record != nil || w.Case.Verdict != nil || len(w.Case.Draws) != 0:
 		return nil, assay.Refuse(CodeMalformed, "record, verdict or draws stand in it twice")
+	case holdProofs(w.Case.Disputes):
+		return nil, assay.Refuse(CodeMalformed, "witnesses stand in it twice")
 	}
 	f := File{
 		Version: w.Version, Record: w.Record, Case: w.Case, Artifacts: w.Artifacts, Path: w.Path, Header: w.Header,
-		Validators: w.Validators, Commit: w.Commit, Assembler: w.Assembler, Signature: w.Signature,
+		Validators: w.Validators, Commit: w.Commit, Witnesses: w.Witnesses, Assembler: w.Assembler, Signature: w.Signature,
 	}
 	var err error
 	if f.Case.Draws, err = w.draws(); err != nil {

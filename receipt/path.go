@@ -38,14 +38,18 @@ func RecordKey(job assay.JobID) []byte { return append([]byte("record/"), job[:]
 
 // root returns the state root in which key holds value.
 func (p *Path) root(key, value []byte) (assay.Digest, error) {
+	return p.rootOf(key, sha256.Sum256(value))
+}
+
+// rootOf returns the state root in which key holds a value with this SHA-256.
+func (p *Path) rootOf(key []byte, hashed assay.Digest) (assay.Digest, error) {
 	if len(p.Steps) > maxSteps {
 		return assay.Digest{}, assay.Refuse(CodeBrokenProof, "path of %d steps exceeds %d", len(p.Steps), maxSteps)
 	}
-	hashed := sha256.Sum256(value)
 	b := nodePrefix(0, 1, p.Version)
 	b = append(binary.AppendUvarint(b, uint64(len(key))), key...)
 	b = append(binary.AppendUvarint(b, sha256.Size), hashed[:]...)
-	node := sha256.Sum256(b)
+	node := assay.Digest(sha256.Sum256(b))
 	height := uint8(0)
 	for i, s := range p.Steps {
 		// Heights rise strictly in any tree. Without this a node of height 0,

@@ -5,13 +5,14 @@ import (
 	"fmt"
 
 	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/merkle"
 )
 
 // Report is what a verification found. Whatever it says of the job was
 // recomputed: while nothing is established it holds a reason and no verdict.
 type Report struct {
-	Verdict     string            `json:"verdict,omitempty"` // accepted, refuted, undecided; empty: not established
+	Verdict     string            `json:"verdict,omitempty"` // accepted, refuted, undecided, revoked; empty: not established
 	Anchor      string            `json:"anchor,omitempty"`
 	Network     string            `json:"network,omitempty"`
 	Job         string            `json:"job,omitempty"`
@@ -25,6 +26,7 @@ type Report struct {
 	Reason      *Reason           `json:"reason,omitempty"`
 	Exit        int               `json:"-"`
 	file        *File             // nil when malformed
+	genesis     *assay.Genesis    // of the anchor, once all of it held
 }
 
 // Outcome is the accepted result.
@@ -64,6 +66,7 @@ type Reason struct {
 var notEstablished = map[assay.Code]bool{
 	CodeMalformed: true, CodeNoAnchor: true, CodeNoArtifacts: true, CodeUndecided: true,
 	CodeUnverified: true, CodeAnchor: true, assay.CodeTxNetwork: true,
+	CodeRevocations: true, CodeOtherRevocations: true, CodeOldRevocations: true,
 }
 
 // because sets reason and exit.
@@ -116,9 +119,10 @@ func (f *File) report(anchor *Anchor) *Report {
 		Policy:     f.Case.Job.Policy,
 		Result:     f.outcome(),
 		Settlement: &rec.Settlement,
-		Horizon:    horizon(&anchor.Genesis, rec),
+		Horizon:    f.horizon(&anchor.Genesis),
 		Assembler:  "unauthenticated " + f.Assembler.String(),
 		file:       f,
+		genesis:    &anchor.Genesis,
 	}
 	for _, x := range rec.Verdict.Findings {
 		r.Findings = append(r.Findings, Line{Check: x.Check, Outcome: x.Outcome.String(), Text: x.Text})
@@ -188,6 +192,10 @@ func (f *File) mechanisms(g *assay.Genesis) []Line {
 		say("draw", "%s drawn by the beacon of height %d over a free stake of %d, %s recomputed",
 			count(seats, "provider"), d.Height, d.Market.Weight, count(tries, "number"))
 	}
+	if n := len(f.Case.Inputs); n > 0 && f.Case.InputsAt != 0 {
+		say("inputs", "%s attested to hold program and inputs, so that whoever watched could execute them", count(n, "validator"))
+	}
+	lines = append(lines, f.disputeLines()...)
 	s := &f.Record.Settlement
 	say("settlement", "recomputed to the coin: paid %d, refunded %d, fees %d, slashed %d, burned %d", s.Paid, s.Refunded, s.Fees, s.Slashed, s.Burned)
 	if line := availability(g, s.Availability); line != "" {
@@ -226,18 +234,30 @@ func (f *File) assumptions(g *assay.Genesis) []Line {
 	if len(g.Validators) > 1 {
 		lines = append(lines, Line{Code: AssumeValidators, Text: "validators with more than two thirds of the power did not sign two histories"})
 	}
+	if until, open := f.horizonOf(g); open {
+		lines = append(lines, Line{Code: AssumeNotRevoked, Text: "nobody has proved it wrong since, or does before " + until.String()})
+	}
 	return lines
 }
 
+// horizonOf returns until when a fraud proof can revoke the result, and whether
+// one can at all: a result was accepted, the runtime has a referee, and the
+// network has a liability window and outlives the job.
+func (f *File) horizonOf(g *assay.Genesis) (until assay.Time, open bool) {
+	until, open = board.HorizonOf(&g.Params, f.settled())
+	return until, open && g.Kind != assay.InProcess
+}
+
 // horizon says until when the answer could still change.
-func horizon(g *assay.Genesis, r *assay.Record) string {
+func (f *File) horizon(g *assay.Genesis) string {
+	until, open := f.horizonOf(g)
 	switch {
 	case g.Kind == assay.InProcess:
 		return "final at settlement; the network has ended: cannot be revoked, nobody holds the bytes"
-	case g.Params.Liability == 0:
+	case !open:
 		return "final at settlement"
 	}
-	return "liable until " + r.Time.Add(g.Params.Liability).String() + "; before then it could still be revoked"
+	return "liable until " + until.String() + "; before then it could still be revoked"
 }
 
 func count(n int, noun string) string {

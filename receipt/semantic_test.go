@@ -132,15 +132,32 @@ func TestEveryFieldIsRefused(t *testing.T) {
 // messages and state outside the case. Their signatures cover all of it; doc.go
 // says so under LIMITATIONS.
 var theirWord = regexp.MustCompile(strings.Join([]string{
-	`^\.Bytes `,                   // the requester's claim; it lengthens a clock
-	`^\.Submitted\.(Time|Clock) `, // when
-	`^\.Closed\.At\.`,             // when
-	`^\.Waited `,                  // when
-	`^\.Draws\[\d\]\.Asked `,      // when: below, each draw is held to the one before
-	`^\.Record\.(Height|Time) `,   // when
-	`^\.Attests `,                 // who attested; two thirds of the power must be among them
-	`^\.Challenge added`,          // one that still waited for its beacon
-	`^\.Checks\[0\]\.State `,      // what a check absorbed, of a check that absorbs nothing
+	`^\.Bytes `,                    // the requester's claim; it lengthens a clock
+	`^\.Submitted\.(Time|Clock) `,  // when
+	`^\.Closed\.At\.`,              // when
+	`^\.Waited `,                   // when
+	`^\.Draws\[\d\]\.Asked `,       // when: below, each draw is held to the one before
+	`^\.Record\.(Height|Time) `,    // when
+	`^\.Attests `,                  // who attested; two thirds of the power must be among them
+	`^\.Inputs(At)? `,              // likewise, to program and inputs
+	`^\.Seats\[\d\]\.Shown `,       // when
+	`^\.Challenge added`,           // one that still waited for its beacon
+	`^\.Checks\[0\]\.State `,       // what a check absorbed, of a check that absorbs nothing
+	`^\.Closed\.Seats decremented`, // a seat that has lost a dispute counts no more
+	`^\.Image `,                    // the toy's states do not depend on it
+
+	// Of a dispute: when moves came, in which order, how large and costly they
+	// were; what a claim had stated that has lost, and to which rival.
+	`^\.Disputes\[\d\]\.(Asked|Ended)\.`,
+	`^\.Disputes\[\d\]\.(Due|Fuel|Void) `,
+	`^\.Disputes\[\d\]\.Proofs `, // that decided nothing; no receipt carries them
+	`^\.Disputes\[\d\]\.Game\.(Began|Due|Ended|Moves) `,
+	`^\.Disputes\[\d\]\.Game\.Candidates\[\d\]\.Claimed `,
+	`^\.Disputes\[\d\]\.Game\.Claims\[\d\]\.(Sent|Steps|Vector) `,
+	`^\.Disputes\[\d\]\.Game\.Claims\[\d\]\.(Posted|Proved\[\d\]\.Move|Refined\[\d\]\.Move)\.`,
+	`^\.Disputes\[\d\]\.Game\.Claims\[\d\]\.Proved with `,
+	`^\.Disputes\[\d\]\.Game\.Claims\[\d\]\.Lost\.(At|Rival|Stated) `,
+	`^\.Disputes\[\d\]\.Game\.Proofs(\[\d\]\.(At|Claim))? `,
 }, "|"))
 
 // neverTagged reports whether a change is to a commitment behind which nothing
@@ -162,6 +179,7 @@ func TestValidatorsCannotLieAbout(t *testing.T) {
 	for name, n := range map[string]*testNetwork{
 		"agreement": newNetwork(assay.Dev, 1, honest, honest, honest, honest, honest),
 		"dissent":   newNetwork(assay.Dev, 1, lying, honest, late, honest, honest, untagged, honest),
+		"disputed":  newNetwork(assay.Dev, 1, lying, honest, lying, colluding),
 	} {
 		n.others = 20
 		c := n.settle(t, n.job("quorum(3)"))
@@ -171,15 +189,19 @@ func TestValidatorsCannotLieAbout(t *testing.T) {
 				return
 			}
 			tried++
-			settled := clone(t, c)
-			if settled.Record == nil {
-				return
+			settled := new(board.Case)
+			if canon.Unmarshal(canon.Marshal(c), settled) != nil || settled.Record == nil {
+				return // not even a case
 			}
 			if !strings.HasPrefix(what, ".Record.Case") {
 				settled.Record.Case = settled.Digest()
 			}
 			f := &File{Version: Version, Record: *settled.Record, Case: *settled, Artifacts: artifactsOf(t, c)}
 			f.Case.Verdict, f.Case.Record = nil, nil
+			var err error
+			if f.Case.Disputes, f.Witnesses, err = takeWitnesses(settled.Disputes); err != nil {
+				return
+			}
 			in := n.include(t, &f.Record)
 			f.Path, f.Header, f.Validators, f.Commit = in.Path, in.Header, in.Validators, in.Commit
 			if err := f.sign(testKey("assembler")); err != nil {
@@ -196,16 +218,6 @@ func TestValidatorsCannotLieAbout(t *testing.T) {
 		})
 		t.Logf("%s: %d changes, %d pass: %v", name, tried, len(passed), slices.Sorted(maps.Keys(passed)))
 	}
-}
-
-// clone copies a case by its bytes. Encoding forgets nothing that the case has.
-func clone(tb testing.TB, c *board.Case) *board.Case {
-	tb.Helper()
-	var k board.Case
-	if err := canon.Unmarshal(canon.Marshal(c), &k); err != nil {
-		tb.Fatal(err)
-	}
-	return &k
 }
 
 func artifactsOf(tb testing.TB, c *board.Case) Artifacts {

@@ -82,6 +82,7 @@ func (f *File) predicate() object {
 		"verdict":     verdictView(&r.Verdict),
 		"findings":    findingViews(r.Verdict.Findings),
 		"assumptions": assumptionViews(r.Verdict.Assumptions),
+		"disputes":    disputeViews(&f.Case),
 		"settlement":  settlementView(&r.Settlement),
 		"evidence": object{
 			"record": r.Digest().String(),
@@ -154,10 +155,7 @@ func assumptionViews(assumptions []assay.Assumption) []object {
 }
 
 func settlementView(s *assay.Settlement) object {
-	payments, faults := []object{}, []object{}
-	for _, p := range s.Payments {
-		payments = append(payments, object{"to": p.To.String(), "amount": p.Amount.String(), "code": string(p.Code), "seat": decimal(p.Seat)})
-	}
+	faults := []object{}
 	for _, x := range s.Faults {
 		faults = append(faults, object{
 			"seat": decimal(x.Seat), "provider": x.Provider.String(), "owner": x.Owner.String(), "class": string(x.Class),
@@ -167,8 +165,16 @@ func settlementView(s *assay.Settlement) object {
 	return object{
 		"escrow": s.Escrow.String(), "paid": s.Paid.String(), "refunded": s.Refunded.String(), "fees": s.Fees.String(),
 		"slashed": s.Slashed.String(), "burned": s.Burned.String(), "availability": s.Availability.String(),
-		"payments": payments, "faults": faults,
+		"payments": paymentViews(s.Payments), "faults": faults, "claims": claimViews(s.Claims), "posters": paymentViews(s.Posters),
 	}
+}
+
+func paymentViews(payments []assay.Payment) []object {
+	list := []object{}
+	for _, p := range payments {
+		list = append(list, object{"to": p.To.String(), "amount": p.Amount.String(), "code": string(p.Code), "seat": decimal(p.Seat)})
+	}
+	return list
 }
 
 func decimal[T uint16 | uint32 | uint64](n T) string { return strconv.FormatUint(uint64(n), 10) }

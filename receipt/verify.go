@@ -46,6 +46,7 @@ func Verify(file []byte, anchor *Anchor) (r *Report, err error) {
 func (f *File) checkAlone() error {
 	for _, check := range []func() error{
 		f.checkIdentity,
+		f.checkGames,
 		f.checkArtifacts,
 		f.checkEnvelope,
 		f.checkInclusion,
@@ -71,7 +72,7 @@ func (f *File) checkAgainst(g *assay.Genesis) error {
 	if err := board.Replay(&g.Params, g, f.settled()); err != nil {
 		return assay.Refuse(CodeBrokenRule, "%v", err)
 	}
-	return nil
+	return f.checkProofs()
 }
 
 // drawn is a beacon as the case uses it.

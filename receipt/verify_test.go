@@ -292,7 +292,7 @@ func TestDecodeIsExact(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	n, file := quorumOfThree(f)
+	n, file := disputed(f)
 	a := n.anchor(f)
 	f.Add(file.Bytes())
 	f.Add(file.Bytes()[:100])
@@ -368,14 +368,26 @@ func TestRefuted(t *testing.T) {
 
 // TestHorizon: what a receipt says about being revoked.
 func TestHorizon(t *testing.T) {
-	r := &assay.Record{Time: 1_760_000_000_000}
-	for want, g := range map[string]*assay.Genesis{
-		"final at settlement; the network has ended: cannot be revoked, nobody holds the bytes": {Kind: assay.InProcess},
-		"final at settlement": {Kind: assay.Dev},
-		"liable until 2025-10-10T08:53:20.000Z; before then it could still be revoked": {Kind: assay.Public, Params: assay.Params{Liability: 86_400_000}},
+	public := assay.Genesis{Kind: assay.Public, Params: assay.Params{Liability: 86_400_000}}
+	for _, c := range []struct {
+		want    string
+		g       assay.Genesis
+		runtime string
+		assumes bool
+	}{
+		{"final at settlement; the network has ended: cannot be revoked, nobody holds the bytes", assay.Genesis{Kind: assay.InProcess, Params: public.Params}, assay.RuntimeWasm, false},
+		{"final at settlement", assay.Genesis{Kind: assay.Dev}, assay.RuntimeWasm, false},
+		{"final at settlement", public, "no-referee/1", false},
+		{"liable until 2025-10-10T08:53:20.000Z; before then it could still be revoked", public, assay.RuntimeWasm, true},
 	} {
-		if got := horizon(g, r); got != want {
-			t.Errorf("%q, want %q", got, want)
+		f := &File{Record: assay.Record{Time: 1_760_000_000_000, Verdict: assay.Verdict{Outcome: assay.Accepted, Result: &assay.Result{}}}}
+		f.Case.Job.Runtime = c.runtime
+		if got := f.horizon(&c.g); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+		assumes := slices.ContainsFunc(f.assumptions(&c.g), func(l Line) bool { return l.Code == AssumeNotRevoked })
+		if assumes != c.assumes {
+			t.Errorf("%q: assumes %v", c.want, assumes)
 		}
 	}
 }

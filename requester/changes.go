@@ -27,6 +27,9 @@ func changes(old, now *board.Case) []Effect {
 			add(Progress{Kind: step.kind, Done: done, Total: total, Equal: equal(now)})
 		}
 	}
+	for _, p := range disputes(old, now) {
+		add(p)
+	}
 	if f := failed(old, now); len(f) > 0 {
 		add(Progress{Kind: Fault, Faults: f})
 	}
@@ -37,6 +40,35 @@ func changes(old, now *board.Case) []Effect {
 		add(Progress{Kind: Decided})
 	}
 	return effects
+}
+
+// disputes lists what has happened in the case's disputes.
+func disputes(old, now *board.Case) []Progress {
+	var list []Progress
+	for i := range now.Disputes {
+		d := &now.Disputes[i]
+		var was *board.Dispute
+		if i < len(old.Disputes) {
+			was = &old.Disputes[i]
+		} else {
+			list = append(list, Progress{Kind: Disputed, Dispute: i})
+		}
+		if moves(d) > moves(was) {
+			list = append(list, Progress{Kind: Moved, Dispute: i, Done: moves(d)})
+		}
+		if !d.Running() && (was == nil || was.Running()) {
+			list = append(list, Progress{Kind: Ruled, Dispute: i})
+		}
+	}
+	return list
+}
+
+// moves counts the moves of a dispute, claims included.
+func moves(d *board.Dispute) int {
+	if d == nil || d.Game == nil {
+		return 0
+	}
+	return int(d.Game.Moves)
 }
 
 // steps are the three messages. A seat that failed later has still sent what it

@@ -83,6 +83,7 @@ type Progress struct {
 	Seats       []board.Seat   // drawn now
 	Faults      []board.Seat   // failed now
 	Verdict     *assay.Verdict // from Decided on
+	Dispute     int            // Disputed, Moved and Ruled: its number in the case
 }
 
 // Done ends the job for this requester. Case is its last state, nil if it was
@@ -108,6 +109,9 @@ const (
 	Tagged    Kind = "tagged"
 	Opened    Kind = "opened"
 	Phase     Kind = "phase"
+	Disputed  Kind = "disputed" // results differ and the machine decides
+	Moved     Kind = "moved"    // a party of the dispute has moved
+	Ruled     Kind = "ruled"    // the dispute has ended
 	Decided   Kind = "decided"
 	Settled   Kind = "settled"
 )

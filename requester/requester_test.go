@@ -7,6 +7,7 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/board"
+	"github.com/capacloud/assay/dispute"
 )
 
 const hour assay.Time = 3_600_000
@@ -87,6 +88,31 @@ func TestStory(t *testing.T) {
 	last.Phase, last.Verdict, last.Record = board.Settled, &assay.Verdict{}, &assay.Record{}
 	expect(t, r.Step(seen(5, &last)), Phase, Decided, Settled, "done ")
 	expect(t, r.Step(seen(6, &last)))
+}
+
+// TestDisputes: the moves of a dispute are told as they come, each state of it
+// once, whatever lies between two looks.
+func TestDisputes(t *testing.T) {
+	r := newRequester(t)
+	c := &board.Case{ID: r.ID(), Phase: board.Opening}
+	r.Step(seen(1, c))
+	look := func(height uint64, want []Kind, list ...board.Dispute) []Effect {
+		t.Helper()
+		effects := r.Step(seen(height, &board.Case{ID: r.ID(), Phase: board.Opening, Disputes: list}))
+		expect(t, effects, want...)
+		return effects
+	}
+	game := func(moves uint32) *dispute.Game { return &dispute.Game{Moves: moves} }
+	ended := assay.Moment{Height: 5}
+	look(2, []Kind{Disputed}, board.Dispute{})
+	look(3, nil, board.Dispute{})
+	effects := look(4, []Kind{Moved}, board.Dispute{Game: game(3)})
+	if p := effects[0].(Progress); p.Done != 3 || p.Dispute != 0 {
+		t.Errorf("%+v", p)
+	}
+	look(5, []Kind{Moved, Ruled, Disputed, Moved}, board.Dispute{Game: game(9), Ended: ended}, board.Dispute{Game: game(1)})
+	look(6, []Kind{Ruled}, board.Dispute{Game: game(9), Ended: ended}, board.Dispute{Game: game(1), Ended: ended})
+	look(7, []Kind{Disputed, Moved, Ruled}, board.Dispute{Game: game(9), Ended: ended}, board.Dispute{Game: game(1), Ended: ended}, board.Dispute{Game: game(2), Ended: ended})
 }
 
 // TestEndsWithoutTheNetwork: no silence of the network keeps a person waiting

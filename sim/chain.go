@@ -24,7 +24,8 @@ type Chain struct {
 	halted assay.Time
 	next   assay.Time // when a block is planned; zero: none is
 	open   []assay.JobID
-	fees   []paid // who paid which transaction fees
+	closed []assay.JobID // settled, in that order
+	fees   []paid        // who paid which transaction fees
 	Codes  map[assay.Code]int
 }
 
@@ -66,6 +67,9 @@ func (c *Chain) receive(tx *assay.Tx) {
 // blockDelay is from a transaction to its block.
 const blockDelay assay.Millis = 50
 
+// mostBlocks is far more than any run needs.
+const mostBlocks = 12_000
+
 // plan makes sure that a block is tried by t.
 func (c *Chain) plan(t assay.Time) {
 	t = max(t, c.halted)
@@ -92,6 +96,11 @@ func (c *Chain) halt(long assay.Millis) {
 
 // try makes a block if there is a reason to.
 func (c *Chain) try() {
+	if c.height > mostBlocks {
+		c.w.breach("endings", assay.JobID{}, "more than %d blocks: the ledger owes something for ever", mostBlocks)
+		c.w.stop = true
+		return
+	}
 	now := c.w.now
 	txs := make([][]byte, 0, len(c.pool)+1)
 	byBytes := map[*byte]*assay.Tx{}
@@ -139,7 +148,7 @@ func (c *Chain) apply(now assay.Time, txs [][]byte, list []*assay.Tx) {
 		}
 	}
 	for _, e := range out.Events {
-		w.trace("%6d ms  block %d  %s %s seat %d %s %s", now-genesisTime, b.Height, e.Kind, e.Job.Short(), e.Seat, e.Phase, e.Text)
+		w.trace("block %d  %s %s seat %d %s %s", b.Height, e.Kind, e.Job.Short(), e.Seat, e.Phase, e.Text)
 		switch e.Kind {
 		case ledger.EventSubmitted:
 			c.open = append(c.open, e.Job)
@@ -150,14 +159,14 @@ func (c *Chain) apply(now assay.Time, txs [][]byte, list []*assay.Tx) {
 	if w.restarts.IntN(100) < w.Setup.Faults.Restart {
 		c.restart()
 	}
-	if b.Height%7 == 0 {
+	if b.Height%61 == 0 {
 		c.roots[b.Height] = c.store.Hash()
 	}
 	for _, k := range w.checkers {
 		k.Block(w)
 	}
 	c.settle()
-	w.notify()
+	w.notify(len(out.Events) > 0 || slices.ContainsFunc(out.Results, func(r ledger.TxResult) bool { return r.Fee > 0 }))
 }
 
 // settle tells the checkers of cases that have ended.
@@ -167,6 +176,7 @@ func (c *Chain) settle() {
 		if k == nil || k.Record == nil {
 			return false
 		}
+		c.closed = append(c.closed, id)
 		for _, x := range c.w.checkers {
 			x.Settled(c.w, k)
 		}
@@ -175,6 +185,12 @@ func (c *Chain) settle() {
 }
 
 func (c *Chain) settled() bool { return len(c.open) == 0 && len(c.pool) == 0 }
+
+// liable reports whether a settled result can be disputed yet.
+func (c *Chain) liable() bool { return len(c.ledger.Liable()) > 0 }
+
+// appealed reports whether one is.
+func (c *Chain) appealed() bool { return len(c.ledger.Running()) > 0 }
 
 // restart continues from serialised state: every key and value is copied, in
 // another order, into a store that was never written by this process.

@@ -21,7 +21,7 @@ type Checker interface {
 
 // Checkers returns the usual ones, fresh for one run.
 func Checkers() []Checker {
-	return []Checker{&books{}, truth{}, fairness{}, exact{}, replays{}, endings{}, replicas{}}
+	return []Checker{&books{}, &purses{}, truth{}, liable{}, fairness{}, exact{}, replays{}, endings{}, replicas{}}
 }
 
 // none is a checker of nothing, for embedding.
@@ -37,38 +37,53 @@ func (w *World) machineOf(key assay.Key) *Machine {
 	return w.Machines[i]
 }
 
-// truth: no wrong result is accepted while the assumption holds. It holds while
-// fewer equal wrong openings stand in the case than the policy can be content
-// with; when that many lied together, the checker says that a wrong result was
-// accepted, and that the assumption was broken.
+// truth: no wrong result settles while one honest provider was drawn, under any
+// policy, or somebody honest watched a dispute or the window of optimistic. Liars
+// may be any number. Where nobody was, the checker says what settled, and that the
+// assumption was broken.
 type truth struct{ none }
 
 // Settled implements Checker.
 func (truth) Settled(w *World, c *board.Case) {
 	v := &c.Record.Verdict
-	if v.Outcome != assay.Accepted {
+	if v.Outcome != assay.Accepted || *v.Result == w.right(&c.Job).Result {
 		return
-	}
-	right := w.right(&c.Job).Result
-	if *v.Result == right {
-		return
-	}
-	liars := 0
-	for i := range c.Seats {
-		if r := c.Seats[i].Result; r != nil && *r == *v.Result && c.Seats[i].State != assay.ProvedWrong {
-			liars++
-		}
 	}
 	expr, err := policy.Parse(c.Job.Policy)
 	if err != nil {
 		w.breach("truth", c.ID, "policy of a settled job: %v", err)
 		return
 	}
-	if need := fewest(expr); liars >= need {
-		w.broken("truth", c.ID, "a wrong result was accepted: %d told the same lie, %s bears fewer than %d", liars, c.Job.Policy, need)
-		return
+	switch m := w.witness(c); {
+	case m != nil:
+		w.breach("truth", c.ID, "a wrong result was accepted under %s although %s was drawn", expr, m.name)
+	case len(c.Disputes) > 0 && w.watching(c.Submitted.Time, c.ID):
+		w.breach("truth", c.ID, "a wrong result was accepted under %s after a dispute, although somebody watched", expr)
+	case windowed(expr) && w.watching(c.Submitted.Time, c.ID):
+		w.breach("truth", c.ID, "a wrong result was accepted under %s although somebody watched", expr)
+	case windowed(expr) && w.hides(c.ID):
+		w.breach("truth", c.ID, "a wrong result was accepted under %s although nobody could execute the job", expr)
+	default:
+		w.broken("truth", c.ID, "a wrong result was accepted under %s: nobody honest was drawn", expr)
 	}
-	w.breach("truth", c.ID, "a wrong result was accepted under %s although only %d told it", c.Job.Policy, liars)
+}
+
+// witness returns an honest provider that was drawn in time and told what it
+// found, if the world kept it from nothing.
+func (w *World) witness(c *board.Case) *Machine {
+	for i := range c.Seats[:c.Closed.Seats] {
+		s := &c.Seats[i]
+		if m := w.machineOf(s.Provider); s.Result != nil && m.player.IsHonest() && !m.disturbed {
+			return m
+		}
+	}
+	return nil
+}
+
+// windowed reports whether a policy accepts nothing without a window in which it
+// could be challenged.
+func windowed(e *policy.Expr) bool {
+	return e.Op == policy.Optimistic || e.Op == policy.All && slices.ContainsFunc(e.Kids, windowed)
 }
 
 // fewest returns how many equal wrong openings could content a policy.
@@ -90,39 +105,50 @@ func fewest(e *policy.Expr) int {
 		return kids[0]
 	case policy.AtLeast:
 		return kids[e.N-1]
+	case policy.Escalate:
+		return min(kids[0], kids[1])
 	}
 	return 1
 }
 
 // fairness: who follows the protocol loses nothing. An honest provider is never
-// slashed, whatever the world does to it; it forfeits no bond and is not late
-// unless the world kept it from its clocks; and stake is taken from exactly
-// those whose opening contradicts what they had said.
+// slashed, forfeits no bond and is not late, unless the world kept it from its
+// clocks. Stake is taken from exactly those whose opening contradicts what they
+// had said, or who told something else than what the case came to.
 type fairness struct{ none }
 
 // Settled implements Checker.
 func (f fairness) Settled(w *World, c *board.Case) {
 	s := &c.Record.Settlement
 	for _, x := range s.Faults {
-		m := w.machineOf(x.Provider)
-		f.fault(w, c, m, x)
+		f.fault(w, c, w.machineOf(x.Provider), x)
 	}
 	for i := range c.Seats {
 		seat := &c.Seats[i]
-		m := w.machineOf(seat.Provider)
-		if seat.Result == nil || m.player.Kind != adversary.Contradict {
-			continue
-		}
-		if !slices.ContainsFunc(s.Faults, func(x assay.Fault) bool {
+		if f.deserves(w, c, seat) && !slices.ContainsFunc(s.Faults, func(x assay.Fault) bool {
 			return x.Seat == seat.Number && x.Class == assay.FaultProvedWrong && x.Slashed == seat.Stake && x.Slashed > 0
 		}) {
-			w.breach("fairness", c.ID, "%s opened what it had not committed to, and kept its stake", m.name)
+			w.breach("fairness", c.ID, "%s told what is wrong, and kept its stake", w.machineOf(seat.Provider).name)
 		}
 	}
 }
 
+// deserves reports whether a seat has to lose its stake: it opened what it had
+// not committed to, or another result than the right one, which was accepted.
+func (fairness) deserves(w *World, c *board.Case, seat *board.Seat) bool {
+	v := &c.Record.Verdict
+	switch {
+	case seat.Result == nil:
+		return false
+	case w.machineOf(seat.Provider).player.Kind == adversary.Contradict:
+		return true
+	}
+	right := w.right(&c.Job).Result
+	return v.Outcome == assay.Accepted && *v.Result == right && *seat.Result != right && seat.Number < c.Closed.Seats
+}
+
 func (fairness) fault(w *World, c *board.Case, m *Machine, x assay.Fault) {
-	if x.Slashed > 0 != (m.player.Kind == adversary.Contradict && x.Class == assay.FaultProvedWrong) {
+	if x.Slashed > 0 && x.Class != assay.FaultProvedWrong {
 		w.breach("fairness", c.ID, "%s is %s and was slashed %d", m.name, x.Class, x.Slashed)
 	}
 	if !m.player.IsHonest() || m.disturbed {
@@ -130,19 +156,22 @@ func (fairness) fault(w *World, c *board.Case, m *Machine, x assay.Fault) {
 	}
 	switch x.Class {
 	case assay.FaultLate, assay.FaultAbandoned, assay.FaultUnavailable:
-		w.breach("fairness", c.ID, "%s kept to the protocol and is %s: %s", m.name, x.Class, x.Text)
+		if !w.hides(c.ID) {
+			w.breach("fairness", c.ID, "%s kept to the protocol and is %s: %s", m.name, x.Class, x.Text)
+		}
 	case assay.FaultDifferent:
 		if v := &c.Record.Verdict; v.Outcome == assay.Accepted && *v.Result == w.right(&c.Job).Result {
 			w.breach("fairness", c.ID, "%s told the accepted result and is different", m.name)
 		}
 	case assay.FaultProvedWrong:
-		w.breach("fairness", c.ID, "%s is honest and was proved wrong", m.name)
+		w.breach("fairness", c.ID, "%s is honest and was proved wrong: %s", m.name, x.Text)
 	}
 }
 
-// exact: under quorum(n) alone, the right result is accepted exactly when n who
-// tell it are among the at most 2n−1 that count, and otherwise the job ends
-// undecided with everything drawn that could have helped.
+// exact: under quorum(n) alone, what is told decides. If all tell the same, it
+// is accepted exactly when enough do; if they differ, there is a dispute, and one
+// honest provider in it has the right one accepted, whatever the others are and
+// how many.
 type exact struct{ none }
 
 // Settled implements Checker.
@@ -153,48 +182,69 @@ func (exact) Settled(w *World, c *board.Case) {
 	}
 	need, most := fewest(expr), 2*expr.N-1
 	right := w.right(&c.Job).Result
-	telling, counted := 0, 0
-	tags := map[assay.Digest]int{}
-	for _, s := range c.Seats[:c.Closed.Seats] {
-		if s.State != assay.Opened && s.State != assay.Unavailable {
-			continue
+	told := map[assay.Result]int{}
+	counted, live := 0, 0
+	for i := range c.Seats[:c.Closed.Seats] {
+		s := &c.Seats[i]
+		if s.Result == nil || s.State == assay.ProvedWrong && s.Lost == 0 {
+			continue // nothing, or what it had not committed to
 		}
 		counted++
-		tags[s.Tag]++
-		if *s.Result == right {
-			telling++
+		told[*s.Result]++
+		if s.State != assay.ProvedWrong {
+			live++
 		}
 	}
 	v := &c.Record.Verdict
-	accepted := v.Outcome == assay.Accepted && *v.Result == right
-	if counted > most {
-		w.breach("exact", c.ID, "%d replicas counted under %s", counted, expr)
-	}
-	if accepted != (telling >= need) {
-		w.breach("exact", c.ID, "%d of %d told the right result under %s: %s %s", telling, counted, expr, v.Outcome, v.Code)
-	}
-	if v.Outcome == assay.Accepted || counted >= most {
-		return
-	}
-	best := 0
-	for _, n := range tags {
-		best = max(best, n)
-	}
-	if stop := v.Code; stop == board.CodeNoAgreement && best+most-counted >= need {
-		w.breach("exact", c.ID, "gave up at %d of %d although a tag with %d could still reach %d", counted, most, best, need)
+	switch accepted := v.Outcome == assay.Accepted; {
+	case live > most:
+		w.breach("exact", c.ID, "%d replicas counted under %s", live, expr)
+	case v.Outcome == assay.Accepted && told[*v.Result] == 0:
+		w.breach("exact", c.ID, "nobody told the accepted result under %s", expr)
+	case len(told) == 1 && accepted != (counted >= need):
+		w.breach("exact", c.ID, "%d told one result under %s: %s %s", counted, expr, v.Outcome, v.Code)
+	case len(told) > 1 && contested(c, right.Digest()) && w.witness(c) != nil && (!accepted || *v.Result != right):
+		w.breach("exact", c.ID, "%d results under %s, one of them by %s: %s %s", len(told), expr, w.witness(c).name, v.Outcome, v.Code)
 	}
 }
 
-// replays: every settled case follows from its own board.
+// contested reports whether a result was a candidate of a dispute, or differs from
+// another one that no dispute was about.
+func contested(c *board.Case, result assay.Digest) bool {
+	return len(c.Disputes) == 0 || slices.ContainsFunc(c.Disputes, func(d board.Dispute) bool { return slices.Contains(d.Candidates, result) })
+}
+
+// replays: every settled case follows from its own board, and every appeal from
+// its dispute, the referee's part included.
 type replays struct{ none }
 
 // Settled implements Checker.
 func (replays) Settled(w *World, c *board.Case) {
-	if err := board.Replay(&w.Genesis.Params, w.Genesis, c); err != nil {
+	k := *c
+	k.Disputes = slices.Clone(c.Disputes)
+	for i := range k.Disputes {
+		k.Disputes[i].Proofs = w.Chain.ledger.Witnesses(c.ID, i)
+	}
+	if err := board.Replay(&w.Genesis.Params, w.Genesis, &k); err != nil {
 		w.breach("replays", c.ID, "%v", err)
 	}
 	if d, ok := w.Chain.ledger.Record(c.ID); !ok || d != c.Record.Digest() {
 		w.breach("replays", c.ID, "the ledger keeps another record")
+	}
+}
+
+// End implements Checker.
+func (replays) End(w *World) {
+	for _, id := range w.Chain.closed {
+		for _, a := range w.Chain.ledger.Appeals(id) {
+			if a.Running() {
+				continue // endings tells
+			}
+			a.Dispute.Proofs = w.Chain.ledger.AppealWitnesses(id, a.Number)
+			if err := board.ReplayAppeal(&w.Genesis.Params, w.caseOf(id), a); err != nil {
+				w.breach("replays", id, "appeal %d: %v", a.Number, err)
+			}
+		}
 	}
 }
 
@@ -216,7 +266,10 @@ func (endings) End(w *World) {
 			w.breach("endings", c.ID, "%s was told of an end that is none", c.name)
 		}
 	}
-	if len(w.Chain.open) > 0 {
+	for _, a := range w.Chain.ledger.Running() {
+		w.breach("endings", a.Job, "appeal %d still runs at the end", a.Number)
+	}
+	if len(w.Chain.open)+len(w.Chain.ledger.Running()) > 0 {
 		return
 	}
 	for _, p := range w.Chain.ledger.Offers() {

@@ -9,6 +9,7 @@ import (
 	"github.com/capacloud/assay/adversary"
 	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/canon"
+	"github.com/capacloud/assay/challenger"
 	"github.com/capacloud/assay/ledger"
 )
 
@@ -20,7 +21,7 @@ func calm(seed uint64, bad adversary.Counts, policies ...string) Setup {
 // clean runs a setup in which nothing may be found.
 func clean(t *testing.T, s Setup, o Options) *World {
 	t.Helper()
-	w := New(s, o).Run()
+	w := world(s, o).Run()
 	if f := w.Failures(); len(f) > 0 {
 		t.Fatalf("%s\n%s", s, describe(f))
 	}
@@ -35,51 +36,159 @@ func fires(t *testing.T, list []Breach, checker, text string) {
 	}
 }
 
-// TestTruthFires breaks the assumption: three of three lie alike where nothing
-// but counting decides. The lie settles, and the checker says both.
-func TestTruthFires(t *testing.T) {
-	w := clean(t, calm(1, adversary.Counts{adversary.Collude: 9}, "quorum(3)"), Options{})
-	c := w.caseOf(w.Clients[0].ID)
-	if c.Record.Verdict.Outcome != assay.Accepted || *c.Record.Verdict.Result == w.right(&c.Job).Result {
-		t.Fatalf("the colluders failed: %s", c.Record.Verdict.Outcome)
-	}
-	if c.Record.Settlement.Paid == 0 {
-		t.Error("the colluders were not paid")
-	}
-	fires(t, w.Breaches, "truth", "3 told the same lie, quorum(3) bears fewer than 3")
+// lying is a setup in which all nine tell the same lie.
+func lying(seed uint64, policies ...string) Setup {
+	s := calm(seed, adversary.Counts{adversary.Collude: 9}, policies...)
+	s.Liability = 600_000
+	return s
+}
 
-	// The same lie accepted on the word of two is no longer the assumption's fault.
-	k := *c
-	k.Seats = slices.Clone(c.Seats)
-	k.Seats[0].State = assay.ProvedWrong
+// pardon calls a machine honest that goes on cheating.
+func pardon(machines ...int) func(*World) {
+	return func(w *World) {
+		for _, i := range machines {
+			w.Machines[i].player = adversary.Player{}
+		}
+	}
+}
+
+var all = []int{0, 1, 2, 3, 4, 5, 6, 7, 8}
+
+// TestTruthFires breaks the assumption: nobody honest is drawn, and nobody
+// watches. The lie settles and is paid for, and the checker says both. Then it
+// breaks the rule: the same with somebody whom the checker takes for honest.
+func TestTruthFires(t *testing.T) {
+	w := clean(t, lying(1, "quorum(3)", "optimistic(30s)", "none"), Options{})
+	for _, client := range w.Clients {
+		c := w.caseOf(client.ID)
+		if c.Record.Verdict.Outcome != assay.Accepted || *c.Record.Verdict.Result == w.right(&c.Job).Result || c.Record.Settlement.Paid == 0 {
+			t.Fatalf("the colluders failed: %s", c.Record.Verdict.Outcome)
+		}
+	}
+	fires(t, w.Breaches, "truth", "accepted under quorum(3): nobody honest was drawn")
+	fires(t, w.Breaches, "truth", "accepted under optimistic(30s): nobody honest was drawn")
+	fires(t, w.Breaches, "truth", "accepted under none: nobody honest was drawn")
+
+	w = world(lying(1, "quorum(3)"), Options{Meddle: pardon(all...)}).Run()
+	fires(t, w.Failures(), "truth", "accepted under quorum(3) although")
+
+	s := lying(1, "optimistic(30s)")
+	s.Watchers = 1
+	w = world(s, Options{Meddle: deafen}).Run()
+	fires(t, w.Failures(), "truth", "although somebody watched")
+
+	w = world(lying(1, "optimistic(30s)"), Options{Meddle: func(w *World) {
+		w.after(40_000, func() { w.Clients[0].hides = true }) // the inputs are attested by then
+	}}).Run()
+	fires(t, w.Failures(), "truth", "although nobody could execute the job")
+
+	// Liars who differ, and a watcher who sleeps through their dispute.
+	s = calm(11, adversary.Counts{adversary.Lie: 9}, "quorum(2)")
+	s.Watchers = 1
+	w = world(s, Options{Meddle: deafen}).Run()
+	fires(t, w.Failures(), "truth", "after a dispute, although somebody watched")
+}
+
+// deafen cuts those who watch off for ever; the checkers do not know.
+func deafen(w *World) {
+	for _, x := range w.Watchers {
+		x.from = 0
+		x.core = sleeper{}
+	}
+}
+
+// sleeper is a core that does nothing.
+type sleeper struct{}
+
+func (sleeper) Step(challenger.Event) []challenger.Effect { return nil }
+
+// TestLiableFires lets a lie outlive its liability, unwatched and watched; and
+// has a right result revoked whose supporters are asleep.
+func TestLiableFires(t *testing.T) {
+	w := clean(t, lying(12, "quorum(3)"), Options{})
+	fires(t, w.Breaches, "liable", "outlived its liability: nobody watched")
+	s := lying(12, "quorum(3)")
+	s.Watchers = 1
+	w = world(s, Options{Meddle: deafen}).Run()
+	fires(t, w.Failures(), "liable", "outlived its liability although somebody watched")
+	if w = clean(t, s, Options{}); len(w.Breaches) != 1 { // the settlement itself
+		t.Errorf("watched: %s", describe(w.Breaches))
+	}
+
+	s = calm(13, nil, "quorum(3)")
+	s.Liability, s.Against = 600_000, adversary.Counts{adversary.Lie: 1}
+	asleep := func(w *World) {
+		w.after(60_000, func() {
+			for _, m := range w.Machines {
+				m.up = false
+			}
+		})
+	}
+	w = world(s, Options{Meddle: asleep}).Run()
+	fires(t, w.Failures(), "liable", "stands behind was revoked")
+	fires(t, w.Failures(), "purses", "less than it had before")
+	w = world(s, Options{Meddle: func(w *World) {
+		asleep(w)
+		for _, m := range w.Machines {
+			m.disturbed = true
+		}
+	}}).Run()
+	fires(t, w.Breaches, "liable", "nobody who stood behind it could be heard")
+}
+
+// TestPursesFire takes a coin from somebody honest, keeps a bond, and does not
+// refund a defence.
+func TestPursesFire(t *testing.T) {
+	s := calm(14, adversary.Counts{adversary.Lie: 4}, "quorum(3)")
+	w := clean(t, s, Options{})
+	k := w.Machines[0].key
+	a := w.Chain.ledger.Account(k)
+	a.Balance--
+	w.Chain.store.Set(ledger.AccountKey(k), canon.Marshal(a))
+	w.Chain.ledger.Reload()
+	(&purses{}).End(w)
+	fires(t, w.Failures(), "purses", "1 less than it had before")
+
+	c := w.caseOf(w.Clients[0].ID)
+	if len(c.Disputes) == 0 {
+		t.Fatal("no dispute")
+	}
+	ends := slices.Clone(c.Record.Settlement.Claims)
+	for i := range ends {
+		ends[i].Costs = 0
+	}
 	w.Breaches = nil
-	truth{}.Settled(w, &k)
-	fires(t, w.Failures(), "truth", "although only 2 told it")
+	(&purses{}).defence(w, c.ID, &c.Disputes[0], ends, nil)
+	fires(t, w.Failures(), "purses", "that its defence cost")
+	fires(t, w.Failures(), "purses", "for the program")
+	for i := range ends {
+		ends[i].Returned = 0
+	}
+	(&purses{}).defence(w, c.ID, &c.Disputes[0], ends, nil)
+	fires(t, w.Failures(), "purses", "returned 0")
 }
 
 // TestFairnessFires calls a liar honest, and a provider that the world kept from
 // nothing late.
 func TestFairnessFires(t *testing.T) {
-	pardon := Options{Meddle: func(w *World) {
-		for _, m := range w.Machines {
-			m.player = adversary.Player{}
-		}
-	}}
-	w := New(calm(2, adversary.Counts{adversary.Contradict: 9}, "quorum(3)"), pardon).Run()
-	fires(t, w.Failures(), "fairness", "was slashed")
+	w := world(calm(2, adversary.Counts{adversary.Contradict: 9}, "quorum(3)"), Options{Meddle: pardon(all...)}).Run()
 	fires(t, w.Failures(), "fairness", "is honest and was proved wrong")
-	w = New(calm(3, adversary.Counts{adversary.Late: 9}, "quorum(3)"), pardon).Run()
+	w = world(calm(2, adversary.Counts{adversary.Lie: 9}, "quorum(3)"), Options{Meddle: pardon(all...)}).Run()
+	fires(t, w.Failures(), "fairness", "is honest and was proved wrong: the dispute has left another result")
+	w = world(calm(3, adversary.Counts{adversary.Late: 9}, "quorum(3)"), Options{Meddle: pardon(all...)}).Run()
 	fires(t, w.Failures(), "fairness", "kept to the protocol and is late")
-	w = New(calm(4, adversary.Counts{adversary.Withhold: 9}, "quorum(3)"), pardon).Run()
+	w = world(calm(4, adversary.Counts{adversary.Withhold: 9}, "quorum(3)"), Options{Meddle: pardon(all...)}).Run()
 	fires(t, w.Failures(), "fairness", "kept to the protocol and is abandoned")
 
-	// A contradiction that is spared is as bad as a slash out of the blue.
-	w = clean(t, calm(5, adversary.Counts{adversary.Contradict: 9}, "quorum(3)"), Options{})
-	c := *w.caseOf(w.Clients[0].ID)
-	r := *c.Record
-	r.Settlement.Faults, c.Record = nil, &r
-	fairness{}.Settled(w, &c)
-	fires(t, w.Failures(), "fairness", "kept its stake")
+	// A contradiction or a lie that is spared is as bad as a slash out of the blue.
+	for _, kind := range []adversary.Kind{adversary.Contradict, adversary.Lie} {
+		w = clean(t, calm(5, adversary.Counts{kind: 5}, "quorum(3)"), Options{})
+		c := *w.caseOf(w.Clients[0].ID)
+		r := *c.Record
+		r.Settlement.Faults, c.Record = nil, &r
+		fairness{}.Settled(w, &c)
+		fires(t, w.Failures(), "fairness", "kept its stake")
+	}
 }
 
 // TestBooksFire mints a coin behind the ledger's back.
@@ -93,9 +202,9 @@ func TestBooksFire(t *testing.T) {
 			w.Chain.ledger.Reload()
 		})
 	}
-	w := New(calm(6, nil, "quorum(3)"), Options{Meddle: mint}).Run()
+	w := world(calm(6, nil, "quorum(3)"), Options{Meddle: mint}).Run()
 	fires(t, w.Failures(), "ledger", "the books say") // its own scan sees it, too
-	w = New(calm(6, nil, "quorum(3)"), Options{Meddle: mint, Unwatched: true}).Run()
+	w = world(calm(6, nil, "quorum(3)"), Options{Meddle: mint, Unwatched: true}).Run()
 	fires(t, w.Failures(), "books", "it should hold")
 	fires(t, w.Failures(), "books", "coins, there should be")
 
@@ -119,21 +228,34 @@ func TestReplicasFire(t *testing.T) {
 
 // TestEndingsFire stops the chain for ever in the middle of a job.
 func TestEndingsFire(t *testing.T) {
-	w := New(calm(8, adversary.Counts{adversary.Late: 9}, "quorum(3)"), Options{Meddle: func(w *World) {
+	w := world(calm(8, adversary.Counts{adversary.Late: 9}, "quorum(3)"), Options{Meddle: func(w *World) {
 		w.at(w.now.Add(40_000), func() { w.Chain.halt(1 << 50) })
 	}}).Run()
 	fires(t, w.Failures(), "endings", "at the end")
 }
 
-// TestExactFires denies a verdict that was earned, and ends a search too early.
+// TestExactFires denies a verdict that was earned, by three who agree and by one
+// among liars.
 func TestExactFires(t *testing.T) {
 	w := clean(t, calm(9, nil, "quorum(3)"), Options{})
-	c := *w.caseOf(w.Clients[0].ID)
-	r := *c.Record
-	r.Verdict.Outcome, r.Verdict.Code, c.Record = assay.Undecided, board.CodeNoAgreement, &r
-	exact{}.Settled(w, &c)
-	fires(t, w.Failures(), "exact", "3 of 3 told the right result")
-	fires(t, w.Failures(), "exact", "gave up at 3 of 5")
+	undecided := func() *board.Case {
+		c := *w.caseOf(w.Clients[0].ID)
+		r := *c.Record
+		r.Verdict.Outcome, r.Verdict.Code, c.Record = assay.Undecided, board.CodeNoAgreement, &r
+		return &c
+	}
+	exact{}.Settled(w, undecided())
+	fires(t, w.Failures(), "exact", "3 told one result")
+
+	w = clean(t, calm(14, adversary.Counts{adversary.Lie: 4}, "quorum(3)"), Options{})
+	exact{}.Settled(w, undecided())
+	fires(t, w.Failures(), "exact", "results under quorum(3), one of them by")
+
+	c := undecided()
+	c.Record.Verdict.Outcome = assay.Accepted
+	c.Record.Verdict.Result = &assay.Result{Fuel: 1}
+	exact{}.Settled(w, c)
+	fires(t, w.Failures(), "exact", "nobody told the accepted result")
 }
 
 // TestReplaysFire changes one coin of a record.
@@ -146,4 +268,17 @@ func TestReplaysFire(t *testing.T) {
 	replays{}.Settled(w, &c)
 	fires(t, w.Failures(), "replays", "case-does-not-replay")
 	fires(t, w.Failures(), "replays", "another record")
+
+	// A witness that was not the referee's.
+	w = clean(t, calm(14, adversary.Counts{adversary.Lie: 4}, "quorum(3)"), Options{})
+	d := *w.caseOf(w.Clients[0].ID)
+	if len(d.Disputes) == 0 || len(d.Disputes[0].Game.Proofs) == 0 {
+		t.Fatal("nothing was proved")
+	}
+	d.Disputes = slices.Clone(d.Disputes)
+	g := d.Disputes[0].Game.Copy()
+	g.Proofs[0].End[0] ^= 1
+	d.Disputes[0].Game = &g
+	replays{}.Settled(w, &d)
+	fires(t, w.Failures(), "replays", "proof 0 ends in")
 }

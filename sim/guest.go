@@ -1,123 +1,203 @@
 package sim
 
 import (
-	"context"
-	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/capacloud/assay"
-	"github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/machine/wasm"
 	"github.com/capacloud/assay/merkle"
 )
 
-// pretended is an executor whose result is a cheap function of the job. Some
-// programs print nothing, some trap, and some are no programs.
-type pretended struct{}
+// program is one of the programs that simulated jobs run. They are small: some
+// thousand steps, or some ten thousand, with output and memory, every way to end
+// among them.
+type program struct {
+	name   string
+	bytes  []byte
+	digest assay.Digest
+}
 
-// Execute implements executor.Executor.
-func (pretended) Execute(_ context.Context, job *assay.Job, _ executor.Artifacts) (*executor.Outcome, error) {
-	h := hashOf(job, "state")
-	r := assay.Result{Status: assay.Exited, Fuel: uint64(h[0])*1000 + uint64(h[1]), State: h}
-	switch h[2] % 8 {
-	case 0:
-		r.Status, r.Trap = assay.Trapped, "unreachable"
-	case 1:
-		r.Status = assay.InvalidModule
-	case 2:
-		r.ExitCode = 1
+// programs are all of them, in a fixed order: seeds name them by index.
+var programs = []program{
+	guestOf("words", guestWords()),
+	guestOf("mill", guestMill(100, nil)),
+	guestOf("long", guestMill(6000, nil)),
+	guestOf("fib", guestFib()),
+	guestOf("fill", guestFill()),
+	guestOf("trap", guestMill(100, []byte{opUnreachable})),
+	guestOf("exit", guestMill(100, code(opI32Const, 1, opCall, hostExit))),
+	guestOf("spin", guestSpin()),
+	guestOf("broken", []byte("\x00asm\x01\x00\x00\x00\x01")),
+}
+
+func guestOf(name string, b []byte) program {
+	return program{name: name, bytes: b, digest: merkle.FileOf(b)}
+}
+
+func programOf(d assay.Digest) *program {
+	if i := slices.IndexFunc(programs, func(p program) bool { return p.digest == d }); i >= 0 {
+		return &programs[i]
 	}
-	var text string
-	if h[3]%4 > 0 {
-		text = strings.Repeat(fmt.Sprintf("%x\n", h), 1+int(h[4])%64)
+	return nil
+}
+
+// The opcodes that the guests use.
+const (
+	opUnreachable = 0x00
+	opLoop        = 0x03
+	opIf          = 0x04
+	opElse        = 0x05
+	opEnd         = 0x0b
+	opBr          = 0x0c
+	opBrIf        = 0x0d
+	opCall        = 0x10
+	opDrop        = 0x1a
+	opLocalGet    = 0x20
+	opLocalSet    = 0x21
+	opLocalTee    = 0x22
+	opI32Load     = 0x28
+	opI32Store    = 0x36
+	opMemoryGrow  = 0x40
+	opI32Const    = 0x41
+	opI32LtU      = 0x49
+	opI32Add      = 0x6a
+	opI32Sub      = 0x6b
+	opI32Mul      = 0x6c
+	opI32And      = 0x71
+	opI32Xor      = 0x73
+	opI32ShrU     = 0x76
+	opBulk        = 0xfc
+	bulkCopy      = 10
+	bulkFill      = 11
+	blockVoid     = 0x40
+	blockI32      = 0x7f
+)
+
+// The host functions, in the order of their imports; the first own function
+// comes behind them.
+const (
+	hostWrite  = 0
+	hostRandom = 1
+	hostExit   = 2
+	ownStart   = 3
+	ownFib     = 4
+)
+
+// code joins opcodes and small operands.
+func code(parts ...int) []byte {
+	b := make([]byte, len(parts))
+	for i, p := range parts {
+		b[i] = byte(p)
 	}
-	tree := output(text, "warning: simulated\n")
-	r.Output = tree.Root
-	return &executor.Outcome{Result: r, Output: tree}, nil
+	return b
 }
 
-func output(stdout, stderr string) *executor.OutputTree {
-	t := &executor.OutputTree{}
-	out := t.AddFolder(executor.OutName, nil)
-	errs := t.AddFile(executor.StderrName, []byte(stderr))
-	text := t.AddFile(executor.StdoutName, []byte(stdout))
-	t.Root = t.AddFolder("", []merkle.Entry{out, errs, text}).Digest
-	return t
-}
-
-// artifacts holds the one program there is.
-type artifacts struct{}
-
-// ReadFile implements executor.Artifacts.
-func (artifacts) ReadFile(_ context.Context, d assay.Digest) ([]byte, error) {
-	if d != program {
-		return nil, fmt.Errorf("no file %s", d.Short())
+// constant pushes a number of 32 bits.
+func constant(v int32) []byte {
+	b := []byte{opI32Const}
+	for v < -64 || v > 63 {
+		b = append(b, byte(v)|0x80)
+		v >>= 7
 	}
-	return guest, nil
+	return append(b, byte(v&0x7f))
 }
 
-// ReadFolder implements executor.Artifacts.
-func (artifacts) ReadFolder(_ context.Context, d assay.Digest) ([]merkle.Entry, error) {
-	return nil, fmt.Errorf("no folder %s", d.Short())
-}
-
-// opening shows the leaf of an output that a number names.
-func opening(t *executor.OutputTree, number uint64) merkle.Opening {
-	var o merkle.Opening
-	folder := t.Folders[len(t.Folders)-1]
-	total := merkle.FolderSize(folder.Entries)
-	if total == 0 {
-		step, _ := merkle.ProveEntry(folder.Entries, 0)
-		o.Folders = append(o.Folders, step)
-		return o
+// guest joins instructions to a module: _start, with four locals of 32 bits,
+// and the own functions behind it.
+func guest(start []byte, own ...wasm.Body) []byte {
+	i32 := func(n int) []wasm.ValType { return slices.Repeat([]wasm.ValType{wasm.I32}, n) }
+	m := &wasm.Module{Start: -1, DataCount: -1}
+	m.Types = []wasm.FuncType{
+		{Params: i32(4), Results: i32(1)}, {Params: i32(2), Results: i32(1)}, {Params: i32(1)}, {}, {Params: i32(1), Results: i32(1)},
 	}
-	offset := number % total
-	step, before := merkle.ProveEntry(folder.Entries, offset)
-	o.Folders, offset = append(o.Folders, step), offset-before
-	b, _ := t.File(step.Entry.Name) // simulated outputs have no files under /out
-	var leaves merkle.FileTree
-	_, _ = leaves.Write(b)
-	i := offset / merkle.LeafSize
-	o.FileSize = uint64(len(b))
-	o.Leaf = b[i*merkle.LeafSize : min(uint64(len(b)), (i+1)*merkle.LeafSize)]
-	o.Path = merkle.Prove(leaves.Leaves(), i)
-	return o
-}
-
-// right returns the result that every honest provider comes to.
-func (w *World) right(job *assay.Job) *executor.Outcome {
-	work := job.Work()
-	o := w.truth[work]
-	if o == nil {
-		var err error
-		if o, err = w.honest.Execute(context.Background(), job, artifacts{}); err != nil {
-			panic(err)
-		}
-		w.truth[work] = o
+	for i, name := range []string{"fd_write", "random_get", "proc_exit"} {
+		m.Imports = append(m.Imports, wasm.Import{Module: wasm.WASIModule, Name: name, Func: uint32(i)})
 	}
-	return o
+	m.Memories = []wasm.Bounds{{Min: 1}}
+	m.Exports = []wasm.Export{{Name: "memory", Kind: wasm.KindMemory}, {Name: "_start", Kind: wasm.KindFunc, Index: ownStart}}
+	m.Funcs = []uint32{3}
+	m.Codes = []wasm.Body{{Locals: []wasm.LocalRun{{Count: 4, Type: wasm.I32}}, Expr: append(slices.Clone(start), opEnd)}}
+	for _, f := range own {
+		m.Funcs, m.Codes = append(m.Funcs, 4), append(m.Codes, f)
+	}
+	return wasm.Encode(m)
 }
 
-// guest is the program of the seeds that run real wasm, written by hand: it
-// takes 16 bytes from the seeded random source and writes them to standard
-// output.
-//
-//	(module
-//	  (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))
-//	  (import "wasi_snapshot_preview1" "random_get" (func (param i32 i32) (result i32)))
-//	  (memory (export "memory") 1)
-//	  (func (export "_start")
-//	    (drop (call 1 (i32.const 64) (i32.const 16)))
-//	    (i32.store (i32.const 0) (i32.const 64))
-//	    (i32.store (i32.const 4) (i32.const 16))
-//	    (drop (call 0 (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
-var guest = []byte("\x00asm\x01\x00\x00\x00" +
-	"\x01\x12\x03\x60\x04\x7f\x7f\x7f\x7f\x01\x7f\x60\x02\x7f\x7f\x01\x7f\x60\x00\x00" +
-	"\x02\x47\x02\x16wasi_snapshot_preview1\x08fd_write\x00\x00\x16wasi_snapshot_preview1\x0arandom_get\x00\x01" +
-	"\x03\x02\x01\x02" +
-	"\x05\x03\x01\x00\x01" +
-	"\x07\x13\x02\x06memory\x02\x00\x06_start\x00\x02" +
-	"\x0a\x26\x01\x24\x00" +
-	"\x41\xc0\x00\x41\x10\x10\x01\x1a" +
-	"\x41\x00\x41\xc0\x00\x36\x02\x00" +
-	"\x41\x04\x41\x10\x36\x02\x00" +
-	"\x41\x01\x41\x00\x41\x01\x41\x08\x10\x00\x1a\x0b")
+// random takes n bytes from the seeded source into memory.
+func random(at, n int32) []byte {
+	return slices.Concat(constant(at), constant(n), code(opCall, hostRandom, opDrop))
+}
+
+// print writes n bytes of memory to standard output. Its two words are at 0.
+func print(at, n int32) []byte {
+	return slices.Concat(
+		constant(0), constant(at), code(opI32Store, 2, 0),
+		constant(4), constant(n), code(opI32Store, 2, 0),
+		constant(1), constant(0), constant(1), constant(8), code(opCall, hostWrite, opDrop),
+	)
+}
+
+// guestWords prints sixteen bytes of the seeded source.
+func guestWords() []byte { return guest(slices.Concat(random(64, 16), print(64, 16))) }
+
+// guestMill takes a word from the seeded source, turns it so many times, and up to
+// two thousand times more, by a linear congruence, scatters what comes out over
+// its memory, prints a leaf of that, and ends as it is told.
+func guestMill(turns int32, end []byte) []byte {
+	const i, n, x = 0, 1, 2
+	return guest(slices.Concat(
+		random(64, 8),
+		constant(64), code(opI32Load, 2, 0), code(opLocalTee, x),
+		constant(0x7ff), code(opI32And), constant(turns), code(opI32Add, opLocalSet, n),
+		code(opLoop, blockVoid,
+			opLocalGet, x), constant(1_103_515_245), code(opI32Mul, opLocalGet, i, opI32Add), constant(12_345), code(opI32Xor, opLocalSet, x,
+			opLocalGet, x), constant(16), code(opI32ShrU), constant(0xfffc), code(opI32And,
+			opLocalGet, x,
+			opI32Store, 2, 0,
+			opLocalGet, i), constant(1), code(opI32Add, opLocalTee, i, opLocalGet, n, opI32LtU, opBrIf, 0,
+			opEnd),
+		print(4096, 1024), end,
+	))
+}
+
+// guestFib counts rabbits by recursion and prints how many there are.
+func guestFib() []byte {
+	fib := wasm.Body{Expr: slices.Concat(
+		code(opLocalGet, 0), constant(2), code(opI32LtU, opIf, blockI32, opLocalGet, 0, opElse,
+			opLocalGet, 0), constant(1), code(opI32Sub, opCall, ownFib,
+			opLocalGet, 0), constant(2), code(opI32Sub, opCall, ownFib, opI32Add, opEnd, opEnd),
+	)}
+	return guest(slices.Concat(
+		random(64, 4),
+		constant(64), constant(64), code(opI32Load, 2, 0), constant(3), code(opI32And), constant(9), code(opI32Add, opCall, ownFib, opI32Store, 2, 0),
+		print(64, 4),
+	), fib)
+}
+
+// guestFill grows its memory and moves more than a step's worth of it about.
+func guestFill() []byte {
+	return guest(slices.Concat(
+		random(1024, 64),
+		constant(1), code(opMemoryGrow, 0, opDrop),
+		constant(65_000), constant(0x5a), constant(40_000), code(opBulk, bulkFill, 0),
+		constant(66_000), constant(1024), constant(64), code(opBulk, bulkCopy, 0, 0),
+		constant(2048), constant(65_900), constant(30_000), code(opBulk, bulkCopy, 0, 0),
+		print(2048, 5000),
+	))
+}
+
+// guestSpin runs until the fuel is gone, with a little output before.
+func guestSpin() []byte {
+	return guest(slices.Concat(
+		random(64, 8), print(64, 8),
+		code(opLoop, blockVoid, opLocalGet, 0), constant(1), code(opI32Add, opLocalSet, 0, opBr, 0, opEnd),
+	))
+}
+
+// fuel is the limit of the simulated jobs: the one that never ends gets little.
+func (p *program) fuel() uint64 {
+	if p.name == "spin" {
+		return 160_000
+	}
+	return 500_000
+}

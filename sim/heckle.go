@@ -5,6 +5,7 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/board"
+	"github.com/capacloud/assay/dispute"
 )
 
 // heckle sends a message about a case that its sender has no say in, or none
@@ -18,8 +19,11 @@ func (w *World) heckle(c *board.Case) {
 		return
 	}
 	key := from.private
-	if _, ok := m.(*assay.Submit); ok {
+	switch m.(type) {
+	case *assay.Submit:
 		key = w.Clients[0].private
+	case *assay.PostClaim, *assay.PostRefinement, *assay.PostProof, *assay.PostProgram:
+		key = w.stranger // who pays for what he announces
 	}
 	tx := w.sign(key, m)
 	w.after(w.delay(), func() { w.Chain.receive(tx) })
@@ -35,7 +39,7 @@ func (w *World) nonsense(c *board.Case, from *Machine) assay.Message {
 	for i := range random {
 		random[i] = byte(w.rng.Uint32())
 	}
-	switch w.rng.IntN(9) {
+	switch w.rng.IntN(14) {
 	case 0:
 		return &assay.Commit{Job: c.ID, Seat: s.Number, Commit: random}
 	case 1:
@@ -52,6 +56,16 @@ func (w *World) nonsense(c *board.Case, from *Machine) assay.Message {
 		return &assay.Submit{Job: c.Job, Bytes: 1 << 39} // somebody else's job, again
 	case 7:
 		return &assay.Tick{}
+	case 8:
+		return &assay.PostClaim{Job: c.ID} // announced, and never made
+	case 9:
+		return &assay.PostClaim{Job: c.ID, Steps: 5, Last: random[:], Roots: slices.Repeat([]assay.Digest{random}, dispute.Arity)}
+	case 10:
+		return &assay.PostRefinement{Job: c.ID, Level: 1, Roots: slices.Repeat([]assay.Digest{random}, dispute.Arity-1)}
+	case 11:
+		return &assay.PostProof{Job: c.ID, Witness: random[:]}
+	case 12:
+		return &assay.PostProgram{Job: c.ID, Size: 32, Bytes: random[:]}
 	}
 	return &assay.Attest{Job: c.ID, Output: w.right(&c.Job).Result.Output}
 }

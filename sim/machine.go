@@ -9,12 +9,13 @@ import (
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/adversary"
 	"github.com/capacloud/assay/board"
+	"github.com/capacloud/assay/challenger"
 	"github.com/capacloud/assay/executor"
-	"github.com/capacloud/assay/ledger"
+	"github.com/capacloud/assay/merkle"
 	"github.com/capacloud/assay/provider"
 )
 
-// Machine is one provider: a core, an executor, a disk and a link.
+// Machine is one provider: a core, an executor, a trace, a disk and a link.
 type Machine struct {
 	w        *World
 	name     string
@@ -25,8 +26,8 @@ type Machine struct {
 	owner    assay.Key
 
 	core     adversary.Core
+	cast     cast
 	executor executor.Executor
-	network  assay.NetworkID
 	link     link
 	epoch    int // of this process; what an older one started comes to nothing
 	up       bool
@@ -34,6 +35,7 @@ type Machine struct {
 	tokens   map[assay.JobID]int
 	results  map[assay.JobID]*executor.Outcome // on disk
 	public   map[assay.Digest]bool
+	traces   map[assay.JobID]challenger.Tracer // of this process
 
 	crashAt   assay.ExecutionState // zero: never
 	failed    map[assay.JobID]bool // executions that have failed once
@@ -50,23 +52,26 @@ func newMachine(w *World, i int, p adversary.Player) *Machine {
 	}
 	m.key, m.owner = assay.KeyOf(m.private), assay.KeyOf(m.ownerKey)
 	m.link.w = w
+	m.cast = cast{engine: w.engine, player: p, key: m.key}
 	m.results = map[assay.JobID]*executor.Outcome{}
 	m.failed = map[assay.JobID]bool{}
 	return m
 }
 
 // boot starts the process: all that it has is its disk.
-func (m *Machine) boot(network assay.NetworkID) {
-	m.network = network
-	core, err := provider.New(provider.Config{Network: network, Key: m.key, Secret: m.private.Seed(), Capacity: 4})
+func (m *Machine) boot() {
+	core, err := provider.New(provider.Config{
+		Network: m.w.network, Key: m.key, Secret: m.private.Seed(), Capacity: 4, ClockStep: m.w.Genesis.Params.ClockStep,
+		ProveSteps: m.w.Setup.ProveSteps, ProveBytes: 64 << 10,
+	})
 	if err != nil {
 		panic(err)
 	}
-	m.core = adversary.Wrap(m.player, m.key, network, core)
-	m.executor = adversary.Executor(m.player, m.key, m.w.honest)
+	m.core = adversary.Wrap(m.player, m.key, m.w.network, core)
+	m.executor = m.cast.executor()
 	m.epoch++
 	m.up = true
-	m.tokens, m.public = map[assay.JobID]int{}, map[assay.Digest]bool{}
+	m.tokens, m.public, m.traces = map[assay.JobID]int{}, map[assay.Digest]bool{}, map[assay.JobID]challenger.Tracer{}
 }
 
 // crash kills the process in the middle of things and plans its return.
@@ -85,7 +90,7 @@ func (m *Machine) crash() {
 	}
 	m.w.trace("%s crashes", m.name)
 	m.w.after(assay.Millis(500+m.w.rng.IntN(4000)), func() {
-		m.boot(m.network)
+		m.boot()
 		m.w.trace("%s is back", m.name)
 	})
 }
@@ -129,11 +134,15 @@ func (m *Machine) carry(effects []provider.Effect) {
 		case provider.Send:
 			tx := m.w.sign(m.private, e.Messages...)
 			m.w.trace("%s sends %s", m.name, e.Messages[0].Kind())
-			m.link.send(out, func() { m.w.Chain.receive(tx) })
+			m.link.tell(tx)
 		case provider.Publish:
 			m.public[e.Root] = true
 		case provider.OpenLeaves:
 			m.later(10, func() { m.hear(m.openLeaves(e)) })
+		case provider.Trace:
+			m.ask(e.Ask)
+		case provider.Untrace:
+			delete(m.traces, e.Job)
 		case provider.Report:
 			m.w.trace("%s reports %v", m.name, e.Err)
 		}
@@ -160,7 +169,7 @@ func (m *Machine) execute(e provider.Execute) {
 		if m.tokens[e.ID] != token {
 			return
 		}
-		if m.w.Setup.Faults.Flaky && !m.failed[e.ID] && m.w.rng.IntN(2) == 0 {
+		if m.player.IsHonest() && m.w.hides(e.ID) || m.w.Setup.Faults.Flaky && !m.failed[e.ID] && m.w.rng.IntN(2) == 0 {
 			m.failed[e.ID] = true
 			m.hear(provider.Executed{Job: e.ID, Err: errors.New("bytes are missing")})
 			return
@@ -175,6 +184,18 @@ func (m *Machine) execute(e provider.Execute) {
 			m.results[e.ID] = o
 		}
 		m.hear(provider.Executed{Job: e.ID, Result: o.Result})
+	})
+}
+
+// ask puts a question of the core to its trace.
+func (m *Machine) ask(e challenger.Ask) {
+	t := m.traces[e.ID]
+	if t == nil {
+		t = m.cast.tracer(&e.Job)
+		m.traces[e.ID] = t
+	}
+	m.later(m.w.thinking(), func() {
+		m.hear(provider.Traced{Answer: challenger.AnswerOf(context.Background(), t, e.ID, e.Question)})
 	})
 }
 
@@ -196,28 +217,25 @@ func (m *Machine) serves(root assay.Digest) bool {
 	return m.up && m.w.now >= m.link.cut && m.public[root]
 }
 
-// notify sends the state after a block to everybody whom it concerns.
-func (w *World) notify() {
-	l := w.Chain.ledger
-	at := l.Moment()
-	for _, m := range w.Machines {
-		cases := l.Cases(ledger.Filter{Provider: m.key})
-		if len(cases) > 0 || m.busy {
-			m.busy = len(cases) > 0
-			m.link.send(in, func() { m.hear(provider.State{Moment: at, Cases: cases}) })
-		}
+// opening shows the leaf of an output that a number names.
+func opening(t *executor.OutputTree, number uint64) merkle.Opening {
+	var o merkle.Opening
+	folder := t.Folders[len(t.Folders)-1]
+	total := merkle.FolderSize(folder.Entries)
+	if total == 0 {
+		step, _ := merkle.ProveEntry(folder.Entries, 0)
+		o.Folders = append(o.Folders, step)
+		return o
 	}
-	var open []*board.Case
-	for _, id := range w.Chain.open {
-		open = append(open, w.caseOf(id))
-	}
-	for _, v := range w.validators {
-		v.link.send(in, func() { v.carry(v.core.Step(provider.State{Moment: at, Cases: open})) })
-	}
-	for _, c := range w.Clients {
-		c.notify(at)
-	}
-	if w.Setup.Faults.Heckle && !w.healed && len(open) > 0 {
-		w.heckle(open[w.rng.IntN(len(open))])
-	}
+	offset := number % total
+	step, before := merkle.ProveEntry(folder.Entries, offset)
+	o.Folders, offset = append(o.Folders, step), offset-before
+	b, _ := t.File(step.Entry.Name) // simulated outputs have no files under /out
+	var leaves merkle.FileTree
+	_, _ = leaves.Write(b)
+	i := offset / merkle.LeafSize
+	o.FileSize = uint64(len(b))
+	o.Leaf = b[i*merkle.LeafSize : min(uint64(len(b)), (i+1)*merkle.LeafSize)]
+	o.Path = merkle.Prove(leaves.Leaves(), i)
+	return o
 }

@@ -1,33 +1,41 @@
 package sim
 
-import "github.com/capacloud/assay"
+import (
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/canon"
+)
 
 // link is how one party reaches the network.
 type link struct {
 	w    *World
-	cut  assay.Time // nothing passes before
-	lost [2]int     // messages lost in a row, each way
+	cut  assay.Time           // nothing passes before
+	lost map[assay.Digest]int // how often the same was lost in a row
 }
 
-// The two ways.
-const (
-	out = 0
-	in  = 1
-)
+// hear carries news to the party, unless they get lost.
+func (l *link) hear(fn func()) { l.send(assay.Digest{}, fn) }
+
+// tell carries a transaction from the party to the chain, unless it gets lost.
+func (l *link) tell(tx *assay.Tx) {
+	l.send(canon.HashValue("assay/sim-content/1", tx.Messages), func() { l.w.Chain.receive(tx) })
+}
 
 // send carries something over a link, if it does not get lost. Losses are fair:
-// never three in a row. Without such a bound, no clock is long enough, and
-// nothing could be said of who kept it.
-func (l *link) send(way int, fn func()) {
+// nothing is lost three times in a row. Without such a bound, no clock is long
+// enough, and nothing could be said of who kept it.
+func (l *link) send(what assay.Digest, fn func()) {
 	w, f := l.w, &l.w.Setup.Faults
 	if w.now < l.cut {
 		return
 	}
-	if !w.healed && l.lost[way] < 2 && w.rng.IntN(100) < f.Drop {
-		l.lost[way]++
+	if !w.healed && l.lost[what] < 2 && w.rng.IntN(100) < f.Drop {
+		if l.lost == nil {
+			l.lost = map[assay.Digest]int{}
+		}
+		l.lost[what]++
 		return
 	}
-	l.lost[way] = 0
+	delete(l.lost, what)
 	w.after(w.delay(), fn)
 	if !w.healed && w.rng.IntN(100) < f.Duplicate {
 		w.after(w.delay(), fn)
@@ -62,6 +70,26 @@ func (w *World) misfortunes() {
 			}
 		}
 	}
+	for _, x := range w.Watchers {
+		if f.Tardy {
+			x.from = w.now.Add(assay.Millis(w.rng.Int64N(int64(max(1, min(w.Setup.Liability/2, 300_000))))))
+		}
+		if f.Doze {
+			for range 1 + w.rng.IntN(4) {
+				w.at(soon(), x.crash)
+			}
+		}
+		if f.Partition && w.rng.IntN(8) == 0 {
+			long := assay.Millis(1000 + w.rng.IntN(60_000))
+			w.at(soon(), func() {
+				if !w.healed {
+					x.disturbed = true
+					x.link.cut = w.now.Add(long)
+					w.trace("%s is cut off for %d ms", x.name, long)
+				}
+			})
+		}
+	}
 	if f.Halt {
 		long := assay.Millis(60_000 + w.rng.IntN(3_600_000))
 		w.at(soon(), func() { w.Chain.halt(long) })
@@ -80,5 +108,8 @@ func (w *World) heal() {
 	}
 	for _, v := range w.validators {
 		v.link.cut = 0
+	}
+	for _, x := range w.Watchers {
+		x.link.cut = 0
 	}
 }

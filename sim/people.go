@@ -1,13 +1,15 @@
 package sim
 
 import (
+	"cmp"
 	"crypto/ed25519"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/canon"
-	"github.com/capacloud/assay/merkle"
 	"github.com/capacloud/assay/provider"
 	"github.com/capacloud/assay/requester"
 )
@@ -26,6 +28,7 @@ func newValidator(w *World, k ed25519.PrivateKey, deaf bool) *validator {
 	if err != nil {
 		panic(err)
 	}
+	core.HoldInputs(w.params())
 	return &validator{w: w, private: k, core: core, deaf: deaf, link: link{w: w}}
 }
 
@@ -37,9 +40,11 @@ func (v *validator) carry(effects []provider.Effect) {
 		switch e := e.(type) {
 		case provider.Send:
 			tx := v.w.sign(v.private, e.Messages...)
-			v.link.send(out, func() { v.w.Chain.receive(tx) })
+			v.link.tell(tx)
 		case provider.Fetch:
 			v.w.after(v.w.delay(), func() { v.carry(v.core.Step(v.fetch(e))) })
+		case provider.FetchInputs:
+			v.w.after(v.w.delay(), func() { v.carry(v.core.Step(v.fetchInputs(e))) })
 		}
 	}
 }
@@ -55,6 +60,14 @@ func (v *validator) fetch(e provider.Fetch) provider.Event {
 	return provider.Fetched{Job: e.Job, Output: e.Output, Err: errors.New("nobody serves it")}
 }
 
+func (v *validator) fetchInputs(e provider.FetchInputs) provider.Event {
+	f := provider.Fetched{Job: e.ID, Output: e.Job.InputsDigest()}
+	if v.w.hides(e.ID) {
+		f.Err = errors.New("nobody serves it")
+	}
+	return f
+}
+
 // Client is the requester of one job.
 type Client struct {
 	w       *World
@@ -65,6 +78,7 @@ type Client struct {
 	link    link
 	core    *requester.Requester
 	vanish  bool
+	hides   bool // program and inputs from everybody but the cheats
 	done    bool
 	End     requester.Done
 	Job     assay.Job
@@ -77,7 +91,13 @@ func newClient(w *World, i int) *Client {
 	c.key = assay.KeyOf(c.private)
 	c.link.w = w
 	c.vanish = w.Setup.Faults.Vanish && w.rng.IntN(2) == 0
+	c.hides = w.Setup.Faults.Hidden && w.rng.IntN(2) == 0
 	return c
+}
+
+// hides reports whether a job's program is kept from the honest.
+func (w *World) hides(id assay.JobID) bool {
+	return slices.ContainsFunc(w.Clients, func(c *Client) bool { return c.ID == id && c.hides })
 }
 
 // begin writes the job and starts following it.
@@ -87,23 +107,34 @@ func (c *Client) begin() {
 	if w.Setup.Faults.Repeat {
 		work = "r0"
 	}
-	p := &w.Genesis.Params
-	wait := assay.Millis(600_000)
+	wait := cmp.Or(w.Setup.Patience, 600_000)
 	if w.Setup.Faults.Tight {
-		wait = p.Slack + p.TagClock + 5000
+		wait = w.Genesis.Params.Slack + w.Genesis.Params.TagClock + 5000
 	}
+	p := w.pick(work)
 	c.Job = assay.Job{
-		Version: 1, Runtime: assay.RuntimeWasm, Program: program, Args: []string{"job", work},
-		Seed: w.Setup.Seed, Limits: assay.Limits{Fuel: 1_000_000, Memory: 2 * assay.WasmPage, Frames: 64, Slots: 1024, Output: 1 << 16, Files: 4},
+		Version: 1, Runtime: assay.RuntimeWasm, Program: p.digest, Args: []string{"job", work},
+		Seed: w.Setup.Seed % 4, Limits: assay.Limits{Fuel: p.fuel(), Memory: 3 * assay.WasmPage, Frames: 64, Slots: 1024, Output: 1 << 16, Files: 4},
 		Policy: c.policy, MaxPrice: 5000, Deadline: w.now.Add(wait), Requester: c.key, Nonce: w.rng.Uint64(),
 	}
-	core, err := requester.New(requester.Config{Job: c.Job})
+	core, err := requester.New(requester.Config{Job: c.Job, Bytes: uint64(len(p.bytes))})
 	if err != nil {
 		panic(err)
 	}
 	c.core, c.ID = core, core.ID()
-	w.trace("%s has job %s under %s", c.name, c.ID.Short(), c.policy)
+	w.trace("%s has job %s of %s under %s", c.name, c.ID.Short(), p.name, c.policy)
 	c.passed()
+}
+
+// pick returns the program of a computation: equal names, equal programs.
+func (w *World) pick(work string) *program {
+	for i := range programs {
+		if programs[i].name == w.Setup.Program {
+			return &programs[i]
+		}
+	}
+	d := canon.Hash("assay/sim-program/1", binary.LittleEndian.AppendUint64(nil, w.Setup.Seed), []byte(work))
+	return &programs[int(d[0])%len(programs)]
 }
 
 // passed lets local time pass for the requester.
@@ -124,7 +155,7 @@ func (c *Client) notify(at assay.Moment) {
 		c.w.trace("%s is never seen again", c.name)
 		return
 	}
-	c.link.send(in, func() { c.carry(c.core.Step(requester.State{Moment: at, Case: k})) })
+	c.link.hear(func() { c.carry(c.core.Step(requester.State{Moment: at, Case: k})) })
 	if k != nil && k.Record != nil && !c.done {
 		// The chain may fall silent now: what was lost, a poll would bring.
 		c.w.after(3000, func() { c.carry(c.core.Step(requester.State{Moment: at, Case: k})) })
@@ -136,20 +167,11 @@ func (c *Client) carry(effects []requester.Effect) {
 		switch e := e.(type) {
 		case requester.Send:
 			tx := c.w.sign(c.private, e.Messages...)
-			c.link.send(out, func() { c.w.Chain.receive(tx) })
+			c.link.tell(tx)
 		case requester.Progress:
 			c.Told = append(c.Told, e.Kind)
 		case requester.Done:
 			c.done, c.End = true, e
 		}
 	}
-}
-
-// program is the digest of the program that every simulated job runs.
-var program = merkle.FileOf(guest)
-
-// hashOf is a hash for the pretended executor.
-func hashOf(job *assay.Job, what string) assay.Digest {
-	work := job.Work()
-	return canon.Hash("assay/sim-result/1", work[:], []byte(what))
 }

@@ -7,49 +7,38 @@ import (
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/adversary"
 	"github.com/capacloud/assay/board"
-	"github.com/capacloud/assay/executor/wasm"
 	"github.com/capacloud/assay/quorum"
 )
 
 // TestMix is the lab of the README: 9 providers, 2 liars, a copier, a lazy one
-// and one who commits and never tags. The checkers hold every seed to the exact
-// rule; this test adds that both ends occur and that nothing is slashed.
+// and one who commits and never tags. One honest replica is enough, and whoever
+// told something else pays for it. The checkers hold every seed to the exact
+// rule; this test adds that it is met by disputes, and who is slashed.
 func TestMix(t *testing.T) {
-	seeds := uint64(200)
-	if testing.Short() {
-		seeds = 30
-	}
 	bad := adversary.Counts{adversary.Lie: 2, adversary.Copy: 1, adversary.Lazy: 1, adversary.Withhold: 1}
-	ends := map[assay.Outcome]int{}
-	for seed := range seeds {
+	disputed, slashed := 0, map[adversary.Kind]int{}
+	for seed := range uint64(60) {
 		w := clean(t, calm(1000+seed, bad, "quorum(3)"), Options{})
 		c := w.caseOf(w.Clients[0].ID)
 		v, s := &c.Record.Verdict, &c.Record.Settlement
-		ends[v.Outcome]++
-		honest := 0
-		for _, seat := range c.Seats {
-			if w.machineOf(seat.Provider).player.IsHonest() && seat.State == assay.Opened {
-				honest++
-			}
+		if w.witness(c) != nil && v.Outcome != assay.Accepted {
+			t.Errorf("seed %d: %s %s, and an honest one was drawn", 1000+seed, v.Outcome, v.Code)
 		}
-		if (v.Outcome == assay.Accepted) != (honest >= 3) {
-			t.Errorf("seed %d: %s with %d honest among the tagged", 1000+seed, v.Outcome, honest)
-		}
+		disputed += len(c.Disputes)
 		for _, m := range w.Machines {
 			if m.player.Kind == adversary.Copy && m.executed > 0 {
 				t.Errorf("seed %d: the copier worked", 1000+seed)
 			}
 		}
-		if s.Slashed != 0 {
-			t.Errorf("seed %d: slashed %d", 1000+seed, s.Slashed)
-		}
-		if v.Outcome != assay.Accepted && (s.Paid != 0 || s.Refunded != s.Escrow-s.Fees) {
-			t.Errorf("seed %d: undecided, and paid %d, refunded %d of %d less %d", 1000+seed, s.Paid, s.Refunded, s.Escrow, s.Fees)
+		for _, f := range s.Faults {
+			if f.Slashed > 0 {
+				slashed[w.machineOf(f.Provider).player.Kind]++
+			}
 		}
 	}
-	t.Logf("%d seeds: accepted %d, undecided %d", seeds, ends[assay.Accepted], ends[assay.Undecided])
-	if ends[assay.Accepted] == 0 || ends[assay.Undecided] == 0 || ends[assay.Rejected] != 0 {
-		t.Errorf("ends: %v", ends)
+	t.Logf("%d disputes, slashed: %v", disputed, slashed)
+	if disputed == 0 || slashed[adversary.Lie] == 0 || slashed[adversary.Lazy] == 0 || len(slashed) > 3 {
+		t.Errorf("%d disputes, slashed: %v", disputed, slashed)
 	}
 }
 
@@ -112,7 +101,7 @@ func TestRestartChangesNothing(t *testing.T) {
 // TestSameSeedSameRun is what makes a seed worth keeping.
 func TestSameSeedSameRun(t *testing.T) {
 	for seed := range uint64(6) {
-		a, b := New(Swarm(seed+1), Options{}).Run(), New(Swarm(seed+1), Options{}).Run()
+		a, b := world(Swarm(seed+1), Options{}).Run(), world(Swarm(seed+1), Options{}).Run()
 		if a.Chain.store.Hash() != b.Chain.store.Hash() || len(a.Chain.log) != len(b.Chain.log) {
 			t.Errorf("seed %d ran in two ways", seed+1)
 		}
@@ -154,7 +143,7 @@ func (w *World) refused(t *testing.T, m *Machine, message assay.Message) assay.C
 // window is still open afterwards, since the clock gained five seconds: the tag
 // that was missing is taken, and the case goes on to its end.
 func TestHaltInsideWindow(t *testing.T) {
-	w := New(calm(20, nil, "quorum(3)"), Options{})
+	w := world(calm(20, nil, "quorum(3)"), Options{})
 	w.start()
 	c := w.until(t, board.Tagging)
 	due := c.Due
@@ -183,7 +172,7 @@ func TestHaltInsideWindow(t *testing.T) {
 // made, and then the commitment comes. Block time would say that it is in time;
 // the ledger does not.
 func TestLateMoveAfterIdleHour(t *testing.T) {
-	w := New(calm(21, adversary.Counts{adversary.Late: 1}, "quorum(9)"), Options{})
+	w := world(calm(21, adversary.Counts{adversary.Late: 1}, "quorum(9)"), Options{})
 	w.start()
 	for !w.over() {
 		w.turn()
@@ -220,7 +209,7 @@ func TestLateMoveAfterIdleHour(t *testing.T) {
 // TestLateInOpenCase: the same while the case is open, and nobody ticks: the
 // move itself brings the block in which its own deadline acts first.
 func TestLateInOpenCase(t *testing.T) {
-	w := New(calm(22, adversary.Counts{adversary.Late: 9}, "quorum(3)"), Options{})
+	w := world(calm(22, adversary.Counts{adversary.Late: 9}, "quorum(3)"), Options{})
 	w.start()
 	c := w.until(t, board.Committing)
 	m := w.machineOf(c.Seats[0].Provider)
@@ -244,7 +233,7 @@ func TestLateInOpenCase(t *testing.T) {
 // TestLateTick: a tick that comes when nothing is owed is refused, and one that
 // comes an hour late does what was due.
 func TestLateTick(t *testing.T) {
-	w := New(calm(23, adversary.Counts{adversary.Late: 9}, "quorum(1)"), Options{})
+	w := world(calm(23, adversary.Counts{adversary.Late: 9}, "quorum(1)"), Options{})
 	v := w.validators[0]
 	w.Chain.try() // the offers
 	w.now = w.now.Add(3_600_000)
@@ -288,31 +277,6 @@ func TestLateCopy(t *testing.T) {
 		t.Error("no copier ever came to a seat in which it could copy")
 	}
 	t.Logf("%d of 60 copied", copied)
-}
-
-// TestGuest holds the hand-written module to its text: two honest executions
-// print the same sixteen bytes, another seed prints others.
-func TestGuest(t *testing.T) {
-	real, err := wasm.New(t.Context(), wasm.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer real.Close(t.Context())
-	var printed []string
-	for _, seed := range []uint64{1, 1, 2} {
-		job := assay.Job{Runtime: assay.RuntimeWasm, Program: program, Seed: seed, Limits: assay.Limits{Fuel: 1_000_000, Memory: 2 * assay.WasmPage, Frames: 64, Slots: 1024, Output: 1 << 16, Files: 4}}
-		o, err := real.Execute(t.Context(), &job, artifacts{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if o.Result.Status != assay.Exited || o.Result.ExitCode != 0 {
-			t.Fatalf("the guest %s %s", o.Result.Status, o.Result.Trap)
-		}
-		printed = append(printed, string(o.Output.Stdout()))
-	}
-	if len(printed[0]) != 16 || printed[0] != printed[1] || printed[0] == printed[2] {
-		t.Errorf("printed %q", printed)
-	}
 }
 
 // TestNeverOpensAlone: whoever tags and does not open is replaced, and does not

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/capacloud/assay"
@@ -18,11 +19,18 @@ type Setup struct {
 	Turn       int  // the variant with which kinds that have several begin
 	Shared     bool // two providers may belong to one owner
 	Validators int
-	Policies   []string // one job each
+	Policies   []string     // one job each
+	Program    string       // that every job runs, by name; empty: drawn
+	Patience   assay.Millis // until a job's deadline; zero: ten minutes
 	Clocks     assay.Millis
 	Liability  assay.Millis
-	Signed     bool // real signatures
-	Wasm       bool // real wasm in a real executor
+	WatchShare assay.PPM
+	Watchers   int              // honest strangers who watch
+	Against    adversary.Counts // strangers who watch, and cheat
+	Sybils     int              // strangers who claim what colluders tell, every second one by a trace of its own
+	Kin        bool             // the first who watches signs with the key of a provider's owner
+	ProveSteps uint64           // segments up to which are proved when their witness is small
+	Signed     bool             // real signatures
 	Faults     Faults
 }
 
@@ -45,6 +53,9 @@ type Faults struct {
 	Repeat    bool         // jobs repeat work that was settled before
 	Spread    bool         // providers hold very different stakes
 	Heckle    bool         // a stranger sends what it has no say in, and parties play for one another
+	Hidden    bool         // some requesters keep program and inputs from all but the cheats
+	Tardy     bool         // who watches begins only when the jobs have come
+	Doze      bool         // who watches crashes now and then, and comes back
 }
 
 // String lists the faults that are on.
@@ -79,6 +90,9 @@ var switches = []struct {
 	{"tight", func(f *Faults) bool { return f.Tight }, func(f *Faults) { f.Tight = false }},
 	{"repeat", func(f *Faults) bool { return f.Repeat }, func(f *Faults) { f.Repeat = false }},
 	{"heckle", func(f *Faults) bool { return f.Heckle }, func(f *Faults) { f.Heckle = false }},
+	{"hidden", func(f *Faults) bool { return f.Hidden }, func(f *Faults) { f.Hidden = false }},
+	{"tardy", func(f *Faults) bool { return f.Tardy }, func(f *Faults) { f.Tardy = false }},
+	{"doze", func(f *Faults) bool { return f.Doze }, func(f *Faults) { f.Doze = false }},
 	{"spread", func(f *Faults) bool { return f.Spread }, func(f *Faults) { f.Spread = false }},
 }
 
@@ -90,8 +104,26 @@ func (s Setup) String() string {
 			bad = append(bad, fmt.Sprintf("%s %d", k, n))
 		}
 	}
-	return fmt.Sprintf("seed %d: %d providers (%s), %d validators, clocks %d ms, %s, delay %d ms, faults [%s]",
-		s.Seed, s.Providers, strings.Join(bad, ", "), s.Validators, s.Clocks, strings.Join(s.Policies, " + "), s.Faults.Delay, s.Faults)
+	var against []string
+	for _, p := range s.against() {
+		against = append(against, p.String())
+	}
+	return fmt.Sprintf("seed %d: %d providers (%s), watched by [%s], %d validators, clocks %d ms, liability %d ms, %s, delay %d ms, faults [%s]",
+		s.Seed, s.Providers, strings.Join(bad, ", "), strings.Join(against, ", "), s.Validators, s.Clocks, s.Liability,
+		strings.Join(s.Policies, " + "), s.Faults.Delay, s.Faults)
+}
+
+// against lists who watches: the honest first, sybils last.
+func (s Setup) against() []adversary.Player {
+	n := s.Watchers
+	for _, k := range s.Against {
+		n += k
+	}
+	players, err := adversary.Assign(n, s.Against)
+	if err != nil {
+		panic(err)
+	}
+	return append(players, slices.Repeat([]adversary.Player{{Kind: adversary.Collude}}, s.Sybils)...)
 }
 
 // policies are what jobs ask for, in canonical text.
@@ -100,6 +132,9 @@ var policies = []string{
 	"quorum(3, agree=2)", "quorum(5, agree=3)", "quorum(4, agree=3)", "none",
 	"all(quorum(2), quorum(3))", "any(quorum(2), quorum(4))", "all(quorum(3), quorum(5, agree=3))",
 	"atleast(2, quorum(2), quorum(3), quorum(4))", "any(quorum(5), all(quorum(2), quorum(3, agree=2)))",
+	"optimistic(30s)", "optimistic(30s)", "optimistic(30s)", "optimistic(2m)", "optimistic(2m)",
+	"all(optimistic(30s), quorum(2))", "any(optimistic(30s), quorum(3))",
+	"escalate(optimistic(30s), quorum(3))", "escalate(quorum(2), quorum(4))",
 }
 
 // Swarm draws a setup: first which faults are on, then how strong.
@@ -108,13 +143,10 @@ func Swarm(seed uint64) Setup {
 	coin := func(of int) bool { return r.IntN(of) == 0 }
 	s := Setup{
 		Seed: seed, Providers: 5 + r.IntN(9), Validators: 1, Turn: r.IntN(12), Clocks: 30_000, Bad: adversary.Counts{},
-		Signed: seed%50 == 3, Wasm: seed%50 == 7, Shared: coin(4),
+		Signed: seed%50 == 3, Shared: coin(4),
 	}
 	if coin(3) {
 		s.Validators = 4
-	}
-	if coin(3) {
-		s.Liability = 600_000
 	}
 	for range 1 + r.IntN(3) {
 		s.Policies = append(s.Policies, policies[r.IntN(len(policies))])
@@ -139,7 +171,33 @@ func Swarm(seed uint64) Setup {
 		s.Faults.Drop = 0
 	}
 	s.Faults.Deaf = min(s.Faults.Deaf, s.Validators)
+	swarmWatchers(&s, r, coin)
 	return s
+}
+
+// swarmWatchers draws who watches, and for how long a result can be disputed.
+func swarmWatchers(s *Setup, r *rand.Rand, coin func(int) bool) {
+	if !coin(3) {
+		s.Liability = 600_000
+		if s.Faults.Halt { // an hour at most, which must not be all of it
+			s.Liability = 3 * 3_600_000
+		}
+	}
+	s.WatchShare = []assay.PPM{0, assay.Whole / 2, assay.Whole}[r.IntN(3)]
+	if !coin(3) {
+		s.Watchers = 1 + r.IntN(2)
+	}
+	s.Against = adversary.Counts{}
+	if coin(3) {
+		kinds := []adversary.Kind{adversary.Lie, adversary.Misstate, adversary.Stall, adversary.Silent, adversary.Bluff, adversary.Sabotage, adversary.Meddle}
+		for range 1 + r.IntN(3) {
+			s.Against[kinds[r.IntN(len(kinds))]]++
+		}
+	}
+	if coin(8) {
+		s.Sybils = 2 + r.IntN(15)
+	}
+	s.Kin, s.ProveSteps = coin(6), []uint64{0, 0, 32, 1024}[r.IntN(4)]
 }
 
 func swarmFaults(r *rand.Rand, coin func(int) bool) Faults {
@@ -162,5 +220,6 @@ func swarmFaults(r *rand.Rand, coin func(int) bool) Faults {
 	f.Partition, f.Crash, f.Amnesia, f.Flaky = coin(5), coin(3), coin(2), coin(4)
 	f.Halt, f.Idle, f.LateTicks = coin(5), coin(6), coin(4)
 	f.Vanish, f.Tight, f.Repeat, f.Spread, f.Heckle = coin(5), coin(8), coin(5), coin(3), coin(4)
+	f.Hidden, f.Tardy, f.Doze = coin(12), coin(5), coin(4)
 	return f
 }

@@ -12,27 +12,41 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/executor/wasm"
 )
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run this seed alone, with a trace")
-	seedsFlag = flag.Int("seeds", 1000, "how many seeds to run")
+	seedsFlag = flag.Int("seeds", 250, "how many seeds of the swarm to run; 2000 with -all")
+	allFlag   = flag.Bool("all", false, "run the swarm over 2,000 seeds, and the others over as many as they are meant for")
 )
+
+// engine executes for all worlds of this process.
+var engine = sync.OnceValue(func() *Engine {
+	native, err := wasm.New(context.Background(), wasm.Options{})
+	if err != nil {
+		panic(err)
+	}
+	return NewEngine(native)
+})
+
+// world is New with the shared engine.
+func world(s Setup, o Options) *World {
+	o.Engine = engine()
+	return New(s, o)
+}
 
 // TestSeeds runs the swarm: every seed another world, every checker silent.
 func TestSeeds(t *testing.T) {
-	real, err := wasm.New(context.Background(), wasm.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer real.Close(context.Background())
 	if *seedFlag != 0 {
-		runSeed(t, real, *seedFlag, t.Logf)
+		runSeed(t, *seedFlag, t.Logf)
 		return
 	}
 	seeds := regressions(t)
+	if *allFlag {
+		*seedsFlag = 2000
+	}
 	for n := range uint64(*seedsFlag) {
 		seeds = append(seeds, n+1)
 	}
@@ -40,12 +54,18 @@ func TestSeeds(t *testing.T) {
 		seeds = seeds[:min(len(seeds), 100)]
 	}
 	var total tally
+	each(seeds, func(seed uint64) { total.add(runSeed(t, seed, nil)) })
+	t.Logf("%d seeds: %+v", len(seeds), total.counts)
+}
+
+// each calls fn for all seeds, on all processors.
+func each(seeds []uint64, fn func(seed uint64)) {
 	work := make(chan uint64)
 	var wait sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for seed := range work {
-				total.add(runSeed(t, real, seed, nil))
+				fn(seed)
 			}
 		})
 	}
@@ -54,21 +74,21 @@ func TestSeeds(t *testing.T) {
 	}
 	close(work)
 	wait.Wait()
-	t.Logf("%d seeds: %+v", len(seeds), total.counts)
 }
 
-func runSeed(t *testing.T, real executor.Executor, seed uint64, trace func(string, ...any)) *World {
+func runSeed(t *testing.T, seed uint64, trace func(string, ...any)) *World {
 	setup := Swarm(seed)
-	o := Options{Trace: trace}
-	if setup.Wasm {
-		o.Executor = real
-	}
+	o := Options{Trace: trace, Engine: engine()}
 	if trace != nil {
 		t.Log(setup)
 	}
 	w := New(setup, o).Run()
 	if f := w.Failures(); len(f) > 0 {
-		t.Errorf("%s\n%s\nsmallest faults that still fail: [%s]\ngo test ./sim -run TestSeeds -seed=%d -v", setup, describe(f), Shrink(setup, o).Faults, seed)
+		smallest := setup
+		if trace != nil {
+			smallest = Shrink(setup, o)
+		}
+		t.Errorf("%s\n%s\nsmallest faults that still fail: [%s]\ngo test ./sim -run TestSeeds -seed=%d -v", setup, describe(f), smallest.Faults, seed)
 	}
 	return w
 }
@@ -116,8 +136,17 @@ func (t *tally) add(w *World) {
 		t.counts = map[string]int{}
 	}
 	t.counts["blocks"] += len(w.Chain.log)
-	if w.Setup.Wasm {
-		t.counts["wasm seeds"]++
+	for _, id := range w.Chain.closed {
+		c := w.caseOf(id)
+		for _, d := range c.Disputes {
+			t.dispute("dispute", &d)
+		}
+		for _, a := range w.Chain.ledger.Appeals(id) {
+			t.dispute("appeal", &a.Dispute)
+			if a.Revocation != nil {
+				t.counts["revocations"]++
+			}
+		}
 	}
 	for _, b := range w.Breaches {
 		if b.Broken {
@@ -137,4 +166,20 @@ func (t *tally) add(w *World) {
 			}
 		}
 	}
+}
+
+func (t *tally) dispute(what string, d *board.Dispute) {
+	t.counts[what+"s"]++
+	if d.Game == nil {
+		t.counts[what+" without a game: "+string(d.Code)]++
+		return
+	}
+	for i := range d.Game.Claims {
+		if l := d.Game.Claims[i].Lost; l != nil {
+			t.counts["claim "+string(l.Code)]++
+		} else {
+			t.counts["claim survived"]++
+		}
+	}
+	t.counts["proofs"] += len(d.Game.Proofs)
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"container/heap"
+	"context"
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
@@ -21,9 +22,11 @@ type World struct {
 	Setup   Setup
 	Genesis *assay.Genesis
 	Chain   *Chain
-	// Machines are the providers, Clients the requesters, one for each job.
+	// Machines are the providers, Clients the requesters, one for each job,
+	// Watchers strangers who dispute.
 	Machines []*Machine
 	Clients  []*Client
+	Watchers []*Watcher
 	Breaches []Breach
 
 	checkers   []Checker
@@ -35,8 +38,13 @@ type World struct {
 	seq        uint64
 	nonce      uint64
 	healed     bool
-	honest     executor.Executor
-	truth      map[assay.JobID]*executor.Outcome // by Work
+	listening  bool
+	looked     assay.Time // when watchers last did
+	heckled    assay.Time
+	stop       bool // nothing more is to happen
+	engine     *Engine
+	network    assay.NetworkID
+	stranger   ed25519.PrivateKey // who heckles in disputes
 	trace      func(format string, args ...any)
 	scan       bool
 }
@@ -53,7 +61,7 @@ type Breach struct {
 // Options of a run.
 type Options struct {
 	Checkers  []Checker                        // beside the usual ones
-	Executor  executor.Executor                // of honest providers; nil: pretended
+	Engine    *Engine                          // what executes; worlds may share one
 	Trace     func(format string, args ...any) // nil: silent
 	Meddle    func(*World)                     // called once the world is built, to break it on purpose
 	Unwatched bool                             // the ledger does not scan its own books, as it does in every eighth seed
@@ -68,14 +76,14 @@ func New(s Setup, o Options) *World {
 	w := &World{
 		Setup: s, rng: rand.New(rand.NewPCG(s.Seed, 0xa55a)), now: genesisTime,
 		restarts: rand.New(rand.NewPCG(s.Seed, 0xdead)),
-		honest:   o.Executor, truth: map[assay.JobID]*executor.Outcome{}, trace: o.Trace,
+		engine:   o.Engine,
 		checkers: append(Checkers(), o.Checkers...), scan: !o.Unwatched && s.Seed%8 == 6,
 	}
-	if w.trace == nil {
-		w.trace = func(string, ...any) {}
-	}
-	if w.honest == nil {
-		w.honest = pretended{}
+	w.trace = func(string, ...any) {}
+	if o.Trace != nil {
+		w.trace = func(format string, args ...any) {
+			o.Trace("%8d ms  "+format, append([]any{w.now - genesisTime}, args...)...)
+		}
 	}
 	w.people()
 	w.Chain = newChain(w)
@@ -119,7 +127,13 @@ func (w *World) turn() {
 
 // over reports whether nothing is left to happen.
 func (w *World) over() bool {
-	return w.Chain.settled() && !slices.ContainsFunc(w.Clients, func(c *Client) bool { return !c.done })
+	if w.stop {
+		return true
+	}
+	if !w.Chain.settled() || slices.ContainsFunc(w.Clients, func(c *Client) bool { return !c.done }) {
+		return false
+	}
+	return !w.Chain.appealed() && (len(w.Watchers) == 0 || !w.Chain.liable())
 }
 
 // Failures returns the breaches that are ours.
@@ -153,7 +167,8 @@ func (w *World) params() assay.Params {
 	p := assay.DefaultParams()
 	c := w.Setup.Clocks
 	p.Slack, p.TagClock, p.OpenClock, p.AvailableClock = c, c, c, c
-	p.Liability = w.Setup.Liability
+	p.MoveSlack, p.ChallengeSlack = c, 2*c
+	p.Liability, p.WatchShare = w.Setup.Liability, w.Setup.WatchShare
 	return p
 }
 
@@ -179,7 +194,11 @@ func (w *World) people() {
 	for i := range s.Policies {
 		w.Clients = append(w.Clients, newClient(w, i))
 	}
-	var accounts []assay.Key
+	for i, p := range s.against() {
+		w.Watchers = append(w.Watchers, newWatcher(w, i, p, i >= len(s.against())-s.Sybils))
+	}
+	w.stranger = w.keyOf("stranger")
+	accounts := []assay.Key{assay.KeyOf(w.stranger)}
 	for _, v := range g.Validators {
 		accounts = append(accounts, v.Account)
 	}
@@ -189,14 +208,20 @@ func (w *World) people() {
 	for _, c := range w.Clients {
 		accounts = append(accounts, c.key)
 	}
+	for _, x := range w.Watchers {
+		accounts = append(accounts, x.key)
+	}
 	slices.SortFunc(accounts, func(a, b assay.Key) int { return cmp.Compare(string(a[:]), string(b[:])) })
 	for _, k := range slices.Compact(accounts) {
 		g.Accounts = append(g.Accounts, assay.Allocation{Account: k, Amount: initialBalance})
 	}
 	w.Genesis = g
-	network := g.ID()
+	w.network = g.ID()
 	for _, m := range w.Machines {
-		m.boot(network)
+		m.boot()
+	}
+	for _, x := range w.Watchers {
+		x.boot()
 	}
 }
 
@@ -204,13 +229,12 @@ const initialBalance assay.Amount = 1_000_000_000
 
 // enrol posts offers and stakes in the first block, before any fault.
 func (w *World) enrol() {
-	network := w.Genesis.ID()
 	for _, m := range w.Machines {
 		offer := &assay.PostOffer{Offer: assay.Offer{
 			Provider: m.key, Owner: m.owner, Price: assay.Amount(1000 + w.rng.IntN(4000)), Runtimes: []string{assay.RuntimeWasm}, Capacity: 4,
 		}}
 		if m.owner != m.key {
-			offer.Consent = assay.Consent(network, m.owner, m.private)
+			offer.Consent = assay.Consent(w.network, m.owner, m.private)
 		}
 		stake := assay.Amount(4_000_000)
 		if w.Setup.Faults.Spread {
@@ -224,11 +248,10 @@ func (w *World) enrol() {
 func (w *World) sign(key ed25519.PrivateKey, messages ...assay.Message) *assay.Tx {
 	w.nonce++
 	expiry := w.Chain.height + w.Genesis.Params.TxWindow/2
-	network := w.Chain.ledger.Network()
 	if w.Setup.Signed {
-		return assay.SignTx(network, key, w.nonce, expiry, messages...)
+		return assay.SignTx(w.network, key, w.nonce, expiry, messages...)
 	}
-	tx := &assay.Tx{Version: 1, Network: network, Signer: assay.KeyOf(key), Nonce: w.nonce, Expiry: expiry}
+	tx := &assay.Tx{Version: 1, Network: w.network, Signer: assay.KeyOf(key), Nonce: w.nonce, Expiry: expiry}
 	for _, m := range messages {
 		tx.Messages = append(tx.Messages, assay.Wrap(m))
 	}
@@ -255,6 +278,15 @@ func (w *World) caseOf(id assay.JobID) *board.Case {
 		return nil
 	}
 	return c
+}
+
+// right returns the result that every honest provider comes to.
+func (w *World) right(job *assay.Job) *executor.Outcome {
+	o, err := w.engine.Execute(context.Background(), job, artifacts{})
+	if err != nil {
+		panic(err)
+	}
+	return o
 }
 
 // event is something that will happen. Events of one tick happen in the order

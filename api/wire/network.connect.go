@@ -51,6 +51,12 @@ const (
 	NetworkCaseProcedure = "/assay.v1.Network/Case"
 	// NetworkCasesProcedure is the fully-qualified name of the Network's Cases RPC.
 	NetworkCasesProcedure = "/assay.v1.Network/Cases"
+	// NetworkLiableProcedure is the fully-qualified name of the Network's Liable RPC.
+	NetworkLiableProcedure = "/assay.v1.Network/Liable"
+	// NetworkAppealsProcedure is the fully-qualified name of the Network's Appeals RPC.
+	NetworkAppealsProcedure = "/assay.v1.Network/Appeals"
+	// NetworkPostedProcedure is the fully-qualified name of the Network's Posted RPC.
+	NetworkPostedProcedure = "/assay.v1.Network/Posted"
 	// NetworkAccountProcedure is the fully-qualified name of the Network's Account RPC.
 	NetworkAccountProcedure = "/assay.v1.Network/Account"
 	// NetworkOffersProcedure is the fully-qualified name of the Network's Offers RPC.
@@ -76,6 +82,13 @@ type NetworkClient interface {
 	Case(context.Context, *connect.Request[CaseRequest]) (*connect.Response[CaseResponse], error)
 	// Cases lists cases in order of job id.
 	Cases(context.Context, *connect.Request[CasesRequest]) (*connect.Response[CasesResponse], error)
+	// Liable lists the settled cases whose result can still be proved wrong.
+	Liable(context.Context, *connect.Request[LiableRequest]) (*connect.Response[LiableResponse], error)
+	// Appeals lists late fraud proofs: all that run, those that a provider has to
+	// defend itself in, or all of one job.
+	Appeals(context.Context, *connect.Request[AppealsRequest]) (*connect.Response[AppealsResponse], error)
+	// Posted says which chunks of a program are on record.
+	Posted(context.Context, *connect.Request[PostedRequest]) (*connect.Response[PostedResponse], error)
 	// Account returns what a key has, and what of it is locked and why.
 	Account(context.Context, *connect.Request[AccountRequest]) (*connect.Response[AccountResponse], error)
 	// Offers lists the providers.
@@ -139,6 +152,27 @@ func NewNetworkClient(httpClient connect.HTTPClient, baseURL string, opts ...con
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		liable: connect.NewClient[LiableRequest, LiableResponse](
+			httpClient,
+			baseURL+NetworkLiableProcedure,
+			connect.WithSchema(networkMethods.ByName("Liable")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		appeals: connect.NewClient[AppealsRequest, AppealsResponse](
+			httpClient,
+			baseURL+NetworkAppealsProcedure,
+			connect.WithSchema(networkMethods.ByName("Appeals")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		posted: connect.NewClient[PostedRequest, PostedResponse](
+			httpClient,
+			baseURL+NetworkPostedProcedure,
+			connect.WithSchema(networkMethods.ByName("Posted")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		account: connect.NewClient[AccountRequest, AccountResponse](
 			httpClient,
 			baseURL+NetworkAccountProcedure,
@@ -177,6 +211,9 @@ type networkClient struct {
 	status  *connect.Client[StatusRequest, TxResult]
 	_case   *connect.Client[CaseRequest, CaseResponse]
 	cases   *connect.Client[CasesRequest, CasesResponse]
+	liable  *connect.Client[LiableRequest, LiableResponse]
+	appeals *connect.Client[AppealsRequest, AppealsResponse]
+	posted  *connect.Client[PostedRequest, PostedResponse]
 	account *connect.Client[AccountRequest, AccountResponse]
 	offers  *connect.Client[OffersRequest, OffersResponse]
 	watch   *connect.Client[WatchRequest, Moment]
@@ -211,6 +248,21 @@ func (c *networkClient) Case(ctx context.Context, req *connect.Request[CaseReque
 // Cases calls assay.v1.Network.Cases.
 func (c *networkClient) Cases(ctx context.Context, req *connect.Request[CasesRequest]) (*connect.Response[CasesResponse], error) {
 	return c.cases.CallUnary(ctx, req)
+}
+
+// Liable calls assay.v1.Network.Liable.
+func (c *networkClient) Liable(ctx context.Context, req *connect.Request[LiableRequest]) (*connect.Response[LiableResponse], error) {
+	return c.liable.CallUnary(ctx, req)
+}
+
+// Appeals calls assay.v1.Network.Appeals.
+func (c *networkClient) Appeals(ctx context.Context, req *connect.Request[AppealsRequest]) (*connect.Response[AppealsResponse], error) {
+	return c.appeals.CallUnary(ctx, req)
+}
+
+// Posted calls assay.v1.Network.Posted.
+func (c *networkClient) Posted(ctx context.Context, req *connect.Request[PostedRequest]) (*connect.Response[PostedResponse], error) {
+	return c.posted.CallUnary(ctx, req)
 }
 
 // Account calls assay.v1.Network.Account.
@@ -248,6 +300,13 @@ type NetworkHandler interface {
 	Case(context.Context, *connect.Request[CaseRequest]) (*connect.Response[CaseResponse], error)
 	// Cases lists cases in order of job id.
 	Cases(context.Context, *connect.Request[CasesRequest]) (*connect.Response[CasesResponse], error)
+	// Liable lists the settled cases whose result can still be proved wrong.
+	Liable(context.Context, *connect.Request[LiableRequest]) (*connect.Response[LiableResponse], error)
+	// Appeals lists late fraud proofs: all that run, those that a provider has to
+	// defend itself in, or all of one job.
+	Appeals(context.Context, *connect.Request[AppealsRequest]) (*connect.Response[AppealsResponse], error)
+	// Posted says which chunks of a program are on record.
+	Posted(context.Context, *connect.Request[PostedRequest]) (*connect.Response[PostedResponse], error)
 	// Account returns what a key has, and what of it is locked and why.
 	Account(context.Context, *connect.Request[AccountRequest]) (*connect.Response[AccountResponse], error)
 	// Offers lists the providers.
@@ -307,6 +366,27 @@ func NewNetworkHandler(svc NetworkHandler, opts ...connect.HandlerOption) (strin
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	networkLiableHandler := connect.NewUnaryHandler(
+		NetworkLiableProcedure,
+		svc.Liable,
+		connect.WithSchema(networkMethods.ByName("Liable")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	networkAppealsHandler := connect.NewUnaryHandler(
+		NetworkAppealsProcedure,
+		svc.Appeals,
+		connect.WithSchema(networkMethods.ByName("Appeals")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	networkPostedHandler := connect.NewUnaryHandler(
+		NetworkPostedProcedure,
+		svc.Posted,
+		connect.WithSchema(networkMethods.ByName("Posted")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	networkAccountHandler := connect.NewUnaryHandler(
 		NetworkAccountProcedure,
 		svc.Account,
@@ -348,6 +428,12 @@ func NewNetworkHandler(svc NetworkHandler, opts ...connect.HandlerOption) (strin
 			networkCaseHandler.ServeHTTP(w, r)
 		case NetworkCasesProcedure:
 			networkCasesHandler.ServeHTTP(w, r)
+		case NetworkLiableProcedure:
+			networkLiableHandler.ServeHTTP(w, r)
+		case NetworkAppealsProcedure:
+			networkAppealsHandler.ServeHTTP(w, r)
+		case NetworkPostedProcedure:
+			networkPostedHandler.ServeHTTP(w, r)
 		case NetworkAccountProcedure:
 			networkAccountHandler.ServeHTTP(w, r)
 		case NetworkOffersProcedure:
@@ -387,6 +473,18 @@ func (UnimplementedNetworkHandler) Case(context.Context, *connect.Request[CaseRe
 
 func (UnimplementedNetworkHandler) Cases(context.Context, *connect.Request[CasesRequest]) (*connect.Response[CasesResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("assay.v1.Network.Cases is not implemented"))
+}
+
+func (UnimplementedNetworkHandler) Liable(context.Context, *connect.Request[LiableRequest]) (*connect.Response[LiableResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("assay.v1.Network.Liable is not implemented"))
+}
+
+func (UnimplementedNetworkHandler) Appeals(context.Context, *connect.Request[AppealsRequest]) (*connect.Response[AppealsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("assay.v1.Network.Appeals is not implemented"))
+}
+
+func (UnimplementedNetworkHandler) Posted(context.Context, *connect.Request[PostedRequest]) (*connect.Response[PostedResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("assay.v1.Network.Posted is not implemented"))
 }
 
 func (UnimplementedNetworkHandler) Account(context.Context, *connect.Request[AccountRequest]) (*connect.Response[AccountResponse], error) {

@@ -933,6 +933,362 @@ func (x *CasesResponse) GetNext() string {
 	return ""
 }
 
+type LiableRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Skip          uint32                 `protobuf:"varint,1,opt,name=skip,proto3" json:"skip,omitempty"` // so many, in the order in which horizons end
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LiableRequest) Reset() {
+	*x = LiableRequest{}
+	mi := &file_assay_v1_network_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LiableRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LiableRequest) ProtoMessage() {}
+
+func (x *LiableRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_v1_network_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LiableRequest.ProtoReflect.Descriptor instead.
+func (*LiableRequest) Descriptor() ([]byte, []int) {
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *LiableRequest) GetSkip() uint32 {
+	if x != nil {
+		return x.Skip
+	}
+	return 0
+}
+
+type LiableResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cases         []*CaseResponse        `protobuf:"bytes,1,rep,name=cases,proto3" json:"cases,omitempty"`
+	Next          uint32                 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"` // give it as skip; zero: that was all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LiableResponse) Reset() {
+	*x = LiableResponse{}
+	mi := &file_assay_v1_network_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LiableResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LiableResponse) ProtoMessage() {}
+
+func (x *LiableResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_v1_network_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LiableResponse.ProtoReflect.Descriptor instead.
+func (*LiableResponse) Descriptor() ([]byte, []int) {
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *LiableResponse) GetCases() []*CaseResponse {
+	if x != nil {
+		return x.Cases
+	}
+	return nil
+}
+
+func (x *LiableResponse) GetNext() uint32 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+type AppealsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Provider      string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"` // running ones that it has to defend itself in
+	Job           string                 `protobuf:"bytes,2,opt,name=job,proto3" json:"job,omitempty"`           // all of this job, with the witnesses of those that have ended
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppealsRequest) Reset() {
+	*x = AppealsRequest{}
+	mi := &file_assay_v1_network_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppealsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppealsRequest) ProtoMessage() {}
+
+func (x *AppealsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_v1_network_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppealsRequest.ProtoReflect.Descriptor instead.
+func (*AppealsRequest) Descriptor() ([]byte, []int) {
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AppealsRequest) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *AppealsRequest) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+type AppealsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Appeals       []*Appeal              `protobuf:"bytes,1,rep,name=appeals,proto3" json:"appeals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppealsResponse) Reset() {
+	*x = AppealsResponse{}
+	mi := &file_assay_v1_network_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppealsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppealsResponse) ProtoMessage() {}
+
+func (x *AppealsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_v1_network_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppealsResponse.ProtoReflect.Descriptor instead.
+func (*AppealsResponse) Descriptor() ([]byte, []int) {
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *AppealsResponse) GetAppeals() []*Appeal {
+	if x != nil {
+		return x.Appeals
+	}
+	return nil
+}
+
+type Appeal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Canonical     []byte                 `protobuf:"bytes,1,opt,name=canonical,proto3" json:"canonical,omitempty"`
+	Job           string                 `protobuf:"bytes,2,opt,name=job,proto3" json:"job,omitempty"`
+	Number        uint32                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	Running       bool                   `protobuf:"varint,4,opt,name=running,proto3" json:"running,omitempty"`
+	Revoked       bool                   `protobuf:"varint,5,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Appeal) Reset() {
+	*x = Appeal{}
+	mi := &file_assay_v1_network_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Appeal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Appeal) ProtoMessage() {}
+
+func (x *Appeal) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_v1_network_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Appeal.ProtoReflect.Descriptor instead.
+func (*Appeal) Descriptor() ([]byte, []int) {
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Appeal) GetCanonical() []byte {
+	if x != nil {
+		return x.Canonical
+	}
+	return nil
+}
+
+func (x *Appeal) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+func (x *Appeal) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Appeal) GetRunning() bool {
+	if x != nil {
+		return x.Running
+	}
+	return false
+}
+
+func (x *Appeal) GetRevoked() bool {
+	if x != nil {
+		return x.Revoked
+	}
+	return false
+}
+
+type PostedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Program       string                 `protobuf:"bytes,1,opt,name=program,proto3" json:"program,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PostedRequest) Reset() {
+	*x = PostedRequest{}
+	mi := &file_assay_v1_network_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PostedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PostedRequest) ProtoMessage() {}
+
+func (x *PostedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_v1_network_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PostedRequest.ProtoReflect.Descriptor instead.
+func (*PostedRequest) Descriptor() ([]byte, []int) {
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PostedRequest) GetProgram() string {
+	if x != nil {
+		return x.Program
+	}
+	return ""
+}
+
+type PostedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chunks        []bool                 `protobuf:"varint,1,rep,packed,name=chunks,proto3" json:"chunks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PostedResponse) Reset() {
+	*x = PostedResponse{}
+	mi := &file_assay_v1_network_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PostedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PostedResponse) ProtoMessage() {}
+
+func (x *PostedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_v1_network_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PostedResponse.ProtoReflect.Descriptor instead.
+func (*PostedResponse) Descriptor() ([]byte, []int) {
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *PostedResponse) GetChunks() []bool {
+	if x != nil {
+		return x.Chunks
+	}
+	return nil
+}
+
 type AccountRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -942,7 +1298,7 @@ type AccountRequest struct {
 
 func (x *AccountRequest) Reset() {
 	*x = AccountRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[14]
+	mi := &file_assay_v1_network_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1310,7 @@ func (x *AccountRequest) String() string {
 func (*AccountRequest) ProtoMessage() {}
 
 func (x *AccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[14]
+	mi := &file_assay_v1_network_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1323,7 @@ func (x *AccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountRequest.ProtoReflect.Descriptor instead.
 func (*AccountRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{14}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AccountRequest) GetKey() string {
@@ -987,7 +1343,7 @@ type AccountResponse struct {
 
 func (x *AccountResponse) Reset() {
 	*x = AccountResponse{}
-	mi := &file_assay_v1_network_proto_msgTypes[15]
+	mi := &file_assay_v1_network_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1355,7 @@ func (x *AccountResponse) String() string {
 func (*AccountResponse) ProtoMessage() {}
 
 func (x *AccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[15]
+	mi := &file_assay_v1_network_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1368,7 @@ func (x *AccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountResponse.ProtoReflect.Descriptor instead.
 func (*AccountResponse) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{15}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AccountResponse) GetBalance() uint64 {
@@ -1043,7 +1399,7 @@ type Lock struct {
 
 func (x *Lock) Reset() {
 	*x = Lock{}
-	mi := &file_assay_v1_network_proto_msgTypes[16]
+	mi := &file_assay_v1_network_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1411,7 @@ func (x *Lock) String() string {
 func (*Lock) ProtoMessage() {}
 
 func (x *Lock) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[16]
+	mi := &file_assay_v1_network_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1424,7 @@ func (x *Lock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lock.ProtoReflect.Descriptor instead.
 func (*Lock) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{16}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Lock) GetAmount() uint64 {
@@ -1122,7 +1478,7 @@ type OffersRequest struct {
 
 func (x *OffersRequest) Reset() {
 	*x = OffersRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[17]
+	mi := &file_assay_v1_network_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1490,7 @@ func (x *OffersRequest) String() string {
 func (*OffersRequest) ProtoMessage() {}
 
 func (x *OffersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[17]
+	mi := &file_assay_v1_network_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1503,7 @@ func (x *OffersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OffersRequest.ProtoReflect.Descriptor instead.
 func (*OffersRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{17}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *OffersRequest) GetProvider() string {
@@ -1166,7 +1522,7 @@ type OffersResponse struct {
 
 func (x *OffersResponse) Reset() {
 	*x = OffersResponse{}
-	mi := &file_assay_v1_network_proto_msgTypes[18]
+	mi := &file_assay_v1_network_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1534,7 @@ func (x *OffersResponse) String() string {
 func (*OffersResponse) ProtoMessage() {}
 
 func (x *OffersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[18]
+	mi := &file_assay_v1_network_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1547,7 @@ func (x *OffersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OffersResponse.ProtoReflect.Descriptor instead.
 func (*OffersResponse) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{18}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *OffersResponse) GetOffers() []*Offer {
@@ -1218,7 +1574,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_assay_v1_network_proto_msgTypes[19]
+	mi := &file_assay_v1_network_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1586,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[19]
+	mi := &file_assay_v1_network_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1599,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{19}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Offer) GetCanonical() []byte {
@@ -1317,7 +1673,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[20]
+	mi := &file_assay_v1_network_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +1685,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[20]
+	mi := &file_assay_v1_network_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +1698,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{20}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{27}
 }
 
 type ProofRequest struct {
@@ -1354,7 +1710,7 @@ type ProofRequest struct {
 
 func (x *ProofRequest) Reset() {
 	*x = ProofRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[21]
+	mi := &file_assay_v1_network_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1722,7 @@ func (x *ProofRequest) String() string {
 func (*ProofRequest) ProtoMessage() {}
 
 func (x *ProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[21]
+	mi := &file_assay_v1_network_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1735,7 @@ func (x *ProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProofRequest.ProtoReflect.Descriptor instead.
 func (*ProofRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{21}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ProofRequest) GetKey() []byte {
@@ -1406,7 +1762,7 @@ type ProofResponse struct {
 
 func (x *ProofResponse) Reset() {
 	*x = ProofResponse{}
-	mi := &file_assay_v1_network_proto_msgTypes[22]
+	mi := &file_assay_v1_network_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1418,7 +1774,7 @@ func (x *ProofResponse) String() string {
 func (*ProofResponse) ProtoMessage() {}
 
 func (x *ProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[22]
+	mi := &file_assay_v1_network_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1431,7 +1787,7 @@ func (x *ProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProofResponse.ProtoReflect.Descriptor instead.
 func (*ProofResponse) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{22}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ProofResponse) GetKey() []byte {
@@ -1508,7 +1864,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_assay_v1_network_proto_msgTypes[23]
+	mi := &file_assay_v1_network_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1876,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[23]
+	mi := &file_assay_v1_network_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1889,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{23}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Refusal) GetCode() string {
@@ -1620,7 +1976,27 @@ const file_assay_v1_network_proto_rawDesc = "" +
 	"\x05limit\x18\x05 \x01(\rR\x05limit\"Q\n" +
 	"\rCasesResponse\x12,\n" +
 	"\x05cases\x18\x01 \x03(\v2\x16.assay.v1.CaseResponseR\x05cases\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\tR\x04next\"\"\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"#\n" +
+	"\rLiableRequest\x12\x12\n" +
+	"\x04skip\x18\x01 \x01(\rR\x04skip\"R\n" +
+	"\x0eLiableResponse\x12,\n" +
+	"\x05cases\x18\x01 \x03(\v2\x16.assay.v1.CaseResponseR\x05cases\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\rR\x04next\">\n" +
+	"\x0eAppealsRequest\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x10\n" +
+	"\x03job\x18\x02 \x01(\tR\x03job\"=\n" +
+	"\x0fAppealsResponse\x12*\n" +
+	"\aappeals\x18\x01 \x03(\v2\x10.assay.v1.AppealR\aappeals\"\x84\x01\n" +
+	"\x06Appeal\x12\x1c\n" +
+	"\tcanonical\x18\x01 \x01(\fR\tcanonical\x12\x10\n" +
+	"\x03job\x18\x02 \x01(\tR\x03job\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\rR\x06number\x12\x18\n" +
+	"\arunning\x18\x04 \x01(\bR\arunning\x12\x18\n" +
+	"\arevoked\x18\x05 \x01(\bR\arevoked\")\n" +
+	"\rPostedRequest\x12\x18\n" +
+	"\aprogram\x18\x01 \x01(\tR\aprogram\"(\n" +
+	"\x0ePostedResponse\x12\x16\n" +
+	"\x06chunks\x18\x01 \x03(\bR\x06chunks\"\"\n" +
 	"\x0eAccountRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\"Q\n" +
 	"\x0fAccountResponse\x12\x18\n" +
@@ -1665,14 +2041,17 @@ const file_assay_v1_network_proto_rawDesc = "" +
 	"validators\"5\n" +
 	"\aRefusal\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail2\xf3\x04\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail2\xbc\x06\n" +
 	"\aNetwork\x12:\n" +
 	"\x04Head\x12\x15.assay.v1.HeadRequest\x1a\x16.assay.v1.HeadResponse\"\x03\x90\x02\x01\x12C\n" +
 	"\aGenesis\x12\x18.assay.v1.GenesisRequest\x1a\x19.assay.v1.GenesisResponse\"\x03\x90\x02\x01\x125\n" +
 	"\x06Submit\x12\x17.assay.v1.SubmitRequest\x1a\x12.assay.v1.TxResult\x12:\n" +
 	"\x06Status\x12\x17.assay.v1.StatusRequest\x1a\x12.assay.v1.TxResult\"\x03\x90\x02\x01\x12:\n" +
 	"\x04Case\x12\x15.assay.v1.CaseRequest\x1a\x16.assay.v1.CaseResponse\"\x03\x90\x02\x01\x12=\n" +
-	"\x05Cases\x12\x16.assay.v1.CasesRequest\x1a\x17.assay.v1.CasesResponse\"\x03\x90\x02\x01\x12C\n" +
+	"\x05Cases\x12\x16.assay.v1.CasesRequest\x1a\x17.assay.v1.CasesResponse\"\x03\x90\x02\x01\x12@\n" +
+	"\x06Liable\x12\x17.assay.v1.LiableRequest\x1a\x18.assay.v1.LiableResponse\"\x03\x90\x02\x01\x12C\n" +
+	"\aAppeals\x12\x18.assay.v1.AppealsRequest\x1a\x19.assay.v1.AppealsResponse\"\x03\x90\x02\x01\x12@\n" +
+	"\x06Posted\x12\x17.assay.v1.PostedRequest\x1a\x18.assay.v1.PostedResponse\"\x03\x90\x02\x01\x12C\n" +
 	"\aAccount\x12\x18.assay.v1.AccountRequest\x1a\x19.assay.v1.AccountResponse\"\x03\x90\x02\x01\x12@\n" +
 	"\x06Offers\x12\x17.assay.v1.OffersRequest\x1a\x18.assay.v1.OffersResponse\"\x03\x90\x02\x01\x123\n" +
 	"\x05Watch\x12\x16.assay.v1.WatchRequest\x1a\x10.assay.v1.Moment0\x01\x12=\n" +
@@ -1690,7 +2069,7 @@ func file_assay_v1_network_proto_rawDescGZIP() []byte {
 	return file_assay_v1_network_proto_rawDescData
 }
 
-var file_assay_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_assay_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_assay_v1_network_proto_goTypes = []any{
 	(*Moment)(nil),          // 0: assay.v1.Moment
 	(*HeadRequest)(nil),     // 1: assay.v1.HeadRequest
@@ -1706,49 +2085,64 @@ var file_assay_v1_network_proto_goTypes = []any{
 	(*Seat)(nil),            // 11: assay.v1.Seat
 	(*CasesRequest)(nil),    // 12: assay.v1.CasesRequest
 	(*CasesResponse)(nil),   // 13: assay.v1.CasesResponse
-	(*AccountRequest)(nil),  // 14: assay.v1.AccountRequest
-	(*AccountResponse)(nil), // 15: assay.v1.AccountResponse
-	(*Lock)(nil),            // 16: assay.v1.Lock
-	(*OffersRequest)(nil),   // 17: assay.v1.OffersRequest
-	(*OffersResponse)(nil),  // 18: assay.v1.OffersResponse
-	(*Offer)(nil),           // 19: assay.v1.Offer
-	(*WatchRequest)(nil),    // 20: assay.v1.WatchRequest
-	(*ProofRequest)(nil),    // 21: assay.v1.ProofRequest
-	(*ProofResponse)(nil),   // 22: assay.v1.ProofResponse
-	(*Refusal)(nil),         // 23: assay.v1.Refusal
+	(*LiableRequest)(nil),   // 14: assay.v1.LiableRequest
+	(*LiableResponse)(nil),  // 15: assay.v1.LiableResponse
+	(*AppealsRequest)(nil),  // 16: assay.v1.AppealsRequest
+	(*AppealsResponse)(nil), // 17: assay.v1.AppealsResponse
+	(*Appeal)(nil),          // 18: assay.v1.Appeal
+	(*PostedRequest)(nil),   // 19: assay.v1.PostedRequest
+	(*PostedResponse)(nil),  // 20: assay.v1.PostedResponse
+	(*AccountRequest)(nil),  // 21: assay.v1.AccountRequest
+	(*AccountResponse)(nil), // 22: assay.v1.AccountResponse
+	(*Lock)(nil),            // 23: assay.v1.Lock
+	(*OffersRequest)(nil),   // 24: assay.v1.OffersRequest
+	(*OffersResponse)(nil),  // 25: assay.v1.OffersResponse
+	(*Offer)(nil),           // 26: assay.v1.Offer
+	(*WatchRequest)(nil),    // 27: assay.v1.WatchRequest
+	(*ProofRequest)(nil),    // 28: assay.v1.ProofRequest
+	(*ProofResponse)(nil),   // 29: assay.v1.ProofResponse
+	(*Refusal)(nil),         // 30: assay.v1.Refusal
 }
 var file_assay_v1_network_proto_depIdxs = []int32{
 	0,  // 0: assay.v1.HeadResponse.moment:type_name -> assay.v1.Moment
 	10, // 1: assay.v1.CaseResponse.summary:type_name -> assay.v1.CaseSummary
 	11, // 2: assay.v1.CaseSummary.seats:type_name -> assay.v1.Seat
 	9,  // 3: assay.v1.CasesResponse.cases:type_name -> assay.v1.CaseResponse
-	16, // 4: assay.v1.AccountResponse.locks:type_name -> assay.v1.Lock
-	19, // 5: assay.v1.OffersResponse.offers:type_name -> assay.v1.Offer
-	1,  // 6: assay.v1.Network.Head:input_type -> assay.v1.HeadRequest
-	3,  // 7: assay.v1.Network.Genesis:input_type -> assay.v1.GenesisRequest
-	5,  // 8: assay.v1.Network.Submit:input_type -> assay.v1.SubmitRequest
-	7,  // 9: assay.v1.Network.Status:input_type -> assay.v1.StatusRequest
-	8,  // 10: assay.v1.Network.Case:input_type -> assay.v1.CaseRequest
-	12, // 11: assay.v1.Network.Cases:input_type -> assay.v1.CasesRequest
-	14, // 12: assay.v1.Network.Account:input_type -> assay.v1.AccountRequest
-	17, // 13: assay.v1.Network.Offers:input_type -> assay.v1.OffersRequest
-	20, // 14: assay.v1.Network.Watch:input_type -> assay.v1.WatchRequest
-	21, // 15: assay.v1.Network.Proof:input_type -> assay.v1.ProofRequest
-	2,  // 16: assay.v1.Network.Head:output_type -> assay.v1.HeadResponse
-	4,  // 17: assay.v1.Network.Genesis:output_type -> assay.v1.GenesisResponse
-	6,  // 18: assay.v1.Network.Submit:output_type -> assay.v1.TxResult
-	6,  // 19: assay.v1.Network.Status:output_type -> assay.v1.TxResult
-	9,  // 20: assay.v1.Network.Case:output_type -> assay.v1.CaseResponse
-	13, // 21: assay.v1.Network.Cases:output_type -> assay.v1.CasesResponse
-	15, // 22: assay.v1.Network.Account:output_type -> assay.v1.AccountResponse
-	18, // 23: assay.v1.Network.Offers:output_type -> assay.v1.OffersResponse
-	0,  // 24: assay.v1.Network.Watch:output_type -> assay.v1.Moment
-	22, // 25: assay.v1.Network.Proof:output_type -> assay.v1.ProofResponse
-	16, // [16:26] is the sub-list for method output_type
-	6,  // [6:16] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	9,  // 4: assay.v1.LiableResponse.cases:type_name -> assay.v1.CaseResponse
+	18, // 5: assay.v1.AppealsResponse.appeals:type_name -> assay.v1.Appeal
+	23, // 6: assay.v1.AccountResponse.locks:type_name -> assay.v1.Lock
+	26, // 7: assay.v1.OffersResponse.offers:type_name -> assay.v1.Offer
+	1,  // 8: assay.v1.Network.Head:input_type -> assay.v1.HeadRequest
+	3,  // 9: assay.v1.Network.Genesis:input_type -> assay.v1.GenesisRequest
+	5,  // 10: assay.v1.Network.Submit:input_type -> assay.v1.SubmitRequest
+	7,  // 11: assay.v1.Network.Status:input_type -> assay.v1.StatusRequest
+	8,  // 12: assay.v1.Network.Case:input_type -> assay.v1.CaseRequest
+	12, // 13: assay.v1.Network.Cases:input_type -> assay.v1.CasesRequest
+	14, // 14: assay.v1.Network.Liable:input_type -> assay.v1.LiableRequest
+	16, // 15: assay.v1.Network.Appeals:input_type -> assay.v1.AppealsRequest
+	19, // 16: assay.v1.Network.Posted:input_type -> assay.v1.PostedRequest
+	21, // 17: assay.v1.Network.Account:input_type -> assay.v1.AccountRequest
+	24, // 18: assay.v1.Network.Offers:input_type -> assay.v1.OffersRequest
+	27, // 19: assay.v1.Network.Watch:input_type -> assay.v1.WatchRequest
+	28, // 20: assay.v1.Network.Proof:input_type -> assay.v1.ProofRequest
+	2,  // 21: assay.v1.Network.Head:output_type -> assay.v1.HeadResponse
+	4,  // 22: assay.v1.Network.Genesis:output_type -> assay.v1.GenesisResponse
+	6,  // 23: assay.v1.Network.Submit:output_type -> assay.v1.TxResult
+	6,  // 24: assay.v1.Network.Status:output_type -> assay.v1.TxResult
+	9,  // 25: assay.v1.Network.Case:output_type -> assay.v1.CaseResponse
+	13, // 26: assay.v1.Network.Cases:output_type -> assay.v1.CasesResponse
+	15, // 27: assay.v1.Network.Liable:output_type -> assay.v1.LiableResponse
+	17, // 28: assay.v1.Network.Appeals:output_type -> assay.v1.AppealsResponse
+	20, // 29: assay.v1.Network.Posted:output_type -> assay.v1.PostedResponse
+	22, // 30: assay.v1.Network.Account:output_type -> assay.v1.AccountResponse
+	25, // 31: assay.v1.Network.Offers:output_type -> assay.v1.OffersResponse
+	0,  // 32: assay.v1.Network.Watch:output_type -> assay.v1.Moment
+	29, // 33: assay.v1.Network.Proof:output_type -> assay.v1.ProofResponse
+	21, // [21:34] is the sub-list for method output_type
+	8,  // [8:21] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_assay_v1_network_proto_init() }
@@ -1762,7 +2156,7 @@ func file_assay_v1_network_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_v1_network_proto_rawDesc), len(file_assay_v1_network_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

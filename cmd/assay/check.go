@@ -12,6 +12,7 @@ import (
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/blob"
 	exec "github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/executor/machine"
 	executor "github.com/capacloud/assay/executor/wasm"
 )
 
@@ -20,12 +21,12 @@ func newCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check PROGRAM [flags] [-- ARGS…]",
 		Short: "find out whether a job is deterministic before paying for it",
-		Long: `Executes the job on this machine several times, on wazero's compiler and its interpreter and
-under different host settings, and compares results to the bit, state root included. The
-interpreter is 40 to 200 times slower; try a small input.
+		Long: `Executes the job on this machine several times, on wazero's compiler under different host
+settings and on the canonical machine, which decides disputes, and compares results to the
+bit, state root included. The canonical machine is about ten times slower.
 
-Exit code 0: equal. 1: different. 2: bad input. A program that recurses deeper than the
-interpreter's own stack is reported as not comparable, never as different.`,
+Exit code 0: equal. 1: different. 2: bad input. A program that recurses deeper than an
+engine's own stack is reported as not comparable, never as different.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if n := programArgs(cmd, args); n != 1 {
 				return usage("check takes one PROGRAM, got %d; arguments of the program follow --", n)
@@ -35,12 +36,7 @@ interpreter's own stack is reported as not comparable, never as different.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.check(cmd, args[0], args[1:]) },
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&o.in, "in", nil, "file or folder, appears under /in/<base name>; repeatable")
-	f.StringVar(&o.stdin, "stdin", "", "file for the program's standard input")
-	f.StringArrayVar(&o.env, "env", nil, "KEY=value for the program; repeatable")
-	f.Uint64Var(&o.seed, "seed", 0, "seed of the program's random source")
-	f.Uint64Var(&o.limits.Fuel, "fuel", o.limits.Fuel, "most fuel that one execution may use")
-	f.Uint64Var(&o.limits.Memory, "memory", o.limits.Memory, "most bytes of memory, in pages of 64 KiB")
+	o.jobFlags(cmd)
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	return cmd
 }
@@ -61,15 +57,30 @@ type checkView struct {
 	Trials  []trial      `json:"trials"`
 }
 
-// settings are what a host may differ in.
-var settings = []struct {
-	name   string
-	engine executor.Engine
-	procs  int // GOMAXPROCS; zero: as it is
-}{
-	{"compiler", executor.Compiler, 0},
-	{"compiler, one processor", executor.Compiler, 1},
-	{"interpreter", executor.Interpreter, 0},
+// setting is one way to execute: an engine, and what a host may differ in.
+type setting struct {
+	name  string
+	open  func(ctx context.Context) (exec.Executor, func(), error)
+	procs int // GOMAXPROCS; zero: as it is
+}
+
+var settings = []setting{
+	{"compiler", openCompiler, 0},
+	{"compiler, one processor", openCompiler, 1},
+	{"canonical machine", openMachine, 0},
+}
+
+// openCompiler starts the native executor without its cache on disk.
+func openCompiler(ctx context.Context) (exec.Executor, func(), error) {
+	x, err := executor.New(ctx, executor.Options{Engine: executor.Compiler})
+	if err != nil {
+		return nil, nil, err
+	}
+	return x, func() { endEngine(x) }, nil
+}
+
+func openMachine(context.Context) (exec.Executor, func(), error) {
+	return new(machine.Executor), func() {}, nil
 }
 
 func (o *runOptions) check(cmd *cobra.Command, arg string, args []string) error {
@@ -97,7 +108,7 @@ func (o *runOptions) check(cmd *cobra.Command, arg string, args []string) error 
 	}
 	v := checkView{Program: job.Program, Answer: "equal"}
 	for _, s := range settings {
-		t, err := try(ctx, u, s.name, s.engine, s.procs, &job, store)
+		t, err := s.try(ctx, u, &job, store)
 		if err != nil {
 			return err
 		}
@@ -125,16 +136,16 @@ func (o *runOptions) trialJob(ctx context.Context, store *blob.Store, prog *prog
 	return job, job.Validate()
 }
 
-func try(ctx context.Context, u *ui, name string, engine executor.Engine, procs int, job *assay.Job, store *blob.Store) (trial, error) {
-	if procs > 0 {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+func (s *setting) try(ctx context.Context, u *ui, job *assay.Job, store *blob.Store) (trial, error) {
+	if s.procs > 0 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(s.procs))
 	}
-	t := trial{Setting: name}
-	x, err := executor.New(ctx, executor.Options{Engine: engine})
+	t := trial{Setting: s.name}
+	x, release, err := s.open(ctx)
 	if err != nil {
 		return t, err
 	}
-	s := u.start("executing", "%s", name)
+	running := u.start("executing", "%s", s.name)
 	begin := time.Now()
 	var out *exec.Outcome
 	abandoned, err := await(ctx, func() (err error) {
@@ -142,23 +153,23 @@ func try(ctx context.Context, u *ui, name string, engine executor.Engine, procs 
 		return err
 	})
 	if abandoned {
-		s.close()
+		running.close()
 		return t, err
 	}
-	defer endEngine(x)
+	defer release()
 	t.Millis = time.Since(begin).Milliseconds()
 	switch {
 	case errors.Is(err, executor.ErrHostStack):
-		s.end("%s: the engine's own stack is too small for this program", name)
+		running.end("%s: the engine's own stack is too small for this program", s.name)
 		t.Error = err.Error()
 		return t, nil
 	case err != nil:
-		s.close()
-		return t, fmt.Errorf("%s: %w", name, err)
+		running.close()
+		return t, fmt.Errorf("%s: %w", s.name, err)
 	}
 	d := out.Result.Digest()
 	t.Result, t.Fuel = &d, out.Result.Fuel
-	s.end("%s: %s, result %s, fuel %s", name, endedAs(&out.Result), d.Short(), count(out.Result.Fuel))
+	running.end("%s: %s, result %s, fuel %s", s.name, endedAs(&out.Result), d.Short(), count(out.Result.Fuel))
 	return t, nil
 }
 
@@ -171,7 +182,7 @@ func (o *runOptions) answer(cmd *cobra.Command, u *ui, v *checkView) error {
 		u.line("differs", "this job is not deterministic")
 		return &exitError{exit: exitRefuted, code: codeDiffers, text: "results differ", cause: quietly(o.json)}
 	case codeNotComparable:
-		u.line("unknown", "not comparable: the interpreter's stack overflowed")
+		u.line("unknown", "not comparable: an engine's own stack overflowed")
 		return &exitError{exit: exitUsage, code: codeNotComparable, text: "the engines cannot be compared on this job", cause: quietly(o.json)}
 	}
 	u.line("equal", "%d executions gave the same result, state root included", len(v.Trials))

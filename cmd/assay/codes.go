@@ -15,9 +15,12 @@ import (
 	"github.com/capacloud/assay/beacon"
 	"github.com/capacloud/assay/blob"
 	"github.com/capacloud/assay/board"
+	"github.com/capacloud/assay/challenger"
 	"github.com/capacloud/assay/comet"
+	"github.com/capacloud/assay/dispute"
 	executor "github.com/capacloud/assay/executor/wasm"
 	"github.com/capacloud/assay/ledger"
+	"github.com/capacloud/assay/machine/step"
 	"github.com/capacloud/assay/machine/wasm"
 	"github.com/capacloud/assay/market"
 	"github.com/capacloud/assay/policy"
@@ -46,8 +49,8 @@ func everyCode() []assay.CodeInfo {
 		all = append(all, assay.CodeInfo{Code: assay.Code(c.Code), Kind: assay.KindRefusal, Text: c.Text, Hint: c.Hint})
 	}
 	for _, table := range [][]assay.CodeInfo{
-		assay.Codes(), beacon.Codes(), policy.Codes(), quorum.Codes(), board.Codes(), market.Codes(), ledger.Codes(), comet.Codes(), api.Codes(),
-		executor.Codes(), blob.Codes(), receipt.Codes(), provider.Codes(), requester.Codes(), adversary.Codes(), cliCodes(),
+		assay.Codes(), beacon.Codes(), policy.Codes(), quorum.Codes(), dispute.Codes(), step.Codes(), board.Codes(), market.Codes(), ledger.Codes(), comet.Codes(), api.Codes(),
+		executor.Codes(), blob.Codes(), receipt.Codes(), provider.Codes(), challenger.Codes(), requester.Codes(), adversary.Codes(), cliCodes(),
 	} {
 		all = append(all, table...)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,7 @@ type runView struct {
 	Assumptions []receipt.Line   `json:"assumptions"`
 	Settlement  settlementView   `json:"settlement"`
 	Faults      []faultView      `json:"faults"`
+	Disputes    []disputeSummary `json:"disputes"`
 	Receipt     string           `json:"receipt"`
 	Anchor      string           `json:"anchor,omitempty"`
 	Timings     map[string]int64 `json:"timings_ms"`
@@ -71,7 +73,9 @@ func (o *runOptions) conclude(cmd *cobra.Command, u *ui, watch *stopwatch, net *
 		return err
 	}
 	v.Receipt, v.Anchor = paths.receipt, paths.anchor
+	v.Disputes = disputesTold(cmd.Context(), net, f)
 	ending := endingOf(f)
+	tellDisputes(u, net, v.Disputes)
 	tellVerdict(u, net, f, paths)
 	if f.Delivered {
 		if err := o.deliver(cmd.Context(), cmd, net.store, f.Case.Record.Verdict.Result.Output); err != nil {
@@ -147,6 +151,27 @@ func endedAs(r *assay.Result) string {
 	return r.Status.String()
 }
 
+// disputesTold explains the disputes that led to the verdict.
+func disputesTold(ctx context.Context, net *session, f *node.Finished) []disputeSummary {
+	r := &disputeReader{job: &f.Case.Job, seats: f.Case.Seats}
+	r.lower(ctx, net.store, len(f.Case.Disputes))
+	return r.summaries(f.Case)
+}
+
+// tellDisputes prints where those who were wrong went wrong.
+func tellDisputes(u *ui, net *session, disputes []disputeSummary) {
+	for _, d := range disputes {
+		text := fmt.Sprintf("%s, %s posted", plural(d.Rounds, "round"), size(int64(d.BytesPosted)))
+		if d.WitnessBytes > 0 {
+			text += fmt.Sprintf(", witness %s", size(int64(d.WitnessBytes)))
+		}
+		u.line("dispute", "%s  %s", text, roundTime(time.Duration(d.Millis)*time.Millisecond))
+		for i := range d.Losers {
+			u.line("  wrong", "%s", d.Losers[i].words(net.nameOf(d.Losers[i].Author)))
+		}
+	}
+}
+
 // tellVerdict prints what was decided, why, on which assumptions, and at what
 // price.
 func tellVerdict(u *ui, net *session, f *node.Finished, paths receiptPaths) {
@@ -168,6 +193,9 @@ func tellVerdict(u *ui, net *session, f *node.Finished, paths receiptPaths) {
 	}
 	s := &rec.Settlement
 	u.line("settled", "paid %s, refunded %s, fees %s, slashed %s; transaction fees %s", credits(s.Paid), credits(s.Refunded), credits(s.Fees), credits(s.Slashed), credits(f.TxFees))
+	for _, x := range s.Claims {
+		u.line("  claim", "%s %s: bond %s, returned %s, costs %s, bounty %s", net.nameOf(x.Author), x.Code, credits(x.Bond), credits(x.Returned), credits(x.Costs), credits(x.Bounty))
+	}
 	for _, x := range s.Faults {
 		u.line("  fault", "%s %s: %s (slashed %s, penalty %s)", net.nameOf(x.Provider), x.Class, x.Text, credits(x.Slashed), credits(x.Penalty))
 	}

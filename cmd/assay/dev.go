@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,8 @@ func newDev() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "host:port of the API; a wider host than loopback is your choice")
 	f.IntVar(&o.providers, "providers", 5, "providers in this process")
+	f.DurationVar(&o.liability, "liability", 0, "how long a settled result stays open to a fraud proof")
+	f.BoolVar(&o.noWatcher, "no-watcher", false, "leave out the party that watches and challenges")
 	f.BoolVar(&o.json, "json", false, "print one JSON object when ready")
 	f.BoolVar(&o.verbose, "verbose", false, "log what the parties do")
 	for _, k := range plantable {
@@ -41,6 +44,8 @@ func newDev() *cobra.Command {
 type devOptions struct {
 	listen        string
 	providers     int
+	liability     time.Duration
+	noWatcher     bool
 	json, verbose bool
 	cheaters      cheaterFlags
 }
@@ -50,6 +55,11 @@ func (o *devOptions) run(cmd *cobra.Command) error {
 	u := newUI(cmd.ErrOrStderr())
 	cheaters, err := o.cheaters.counts(o.providers)
 	if err != nil {
+		return err
+	}
+	params := assay.LocalParams()
+	params.Liability = assay.MillisOf(o.liability)
+	if err := params.Validate(); err != nil {
 		return err
 	}
 	ln, err := net.Listen("tcp", o.listen)
@@ -69,14 +79,14 @@ func (o *devOptions) run(cmd *cobra.Command) error {
 	defer endEngine(engine)
 	s := u.start("network", "starting 1 validator and %d providers", o.providers)
 	local, err := node.StartLocal(ctx, node.LocalConfig{
-		Kind: assay.Dev, Home: filepath.Join(home, "chain"), Providers: o.providers, Cheaters: cheaters,
+		Kind: assay.Dev, Home: filepath.Join(home, "chain"), Providers: o.providers, Cheaters: cheaters, NoWatcher: o.noWatcher, Params: params,
 		Executor: engine, Logger: logger(cmd, o.verbose),
 	})
 	if err != nil {
 		s.close()
 		return err
 	}
-	s.end("1 validator, %d providers%s", o.providers, planted(cheaters))
+	s.end("1 validator, %d providers%s%s", o.providers, planted(cheaters), watching(o.noWatcher))
 	anchor := filepath.Join(home, "anchor")
 	if err := writeAnchor(local.Network.Genesis(), anchor); err != nil {
 		return errors.Join(err, local.Close())

@@ -42,6 +42,7 @@ const (
 	codeOutNotEmpty   assay.Code = "out-not-empty"
 	codeNoKey         assay.Code = "no-key"
 	codeProgram       assay.Code = "program-failed"
+	codeNoDispute     assay.Code = "no-dispute"
 )
 
 // cliCodes documents them.
@@ -62,8 +63,9 @@ func cliCodes() []assay.CodeInfo {
 		r(codeUnavailable, "the result was accepted but nobody delivered its bytes; nobody was paid", "submit again; the escrow came back less fees"),
 		r(codeHome, "no folder for keys and caches", "set ASSAY_HOME to a writable folder"),
 		r(codeDiffers, "two engines or two host settings gave different results", "the job is not deterministic; do not pay for it yet"),
-		r(codeNotComparable, "the interpreter's own stack overflowed, which says nothing about the program", "reduce the recursion depth to compare"),
+		r(codeNotComparable, "an engine's own stack overflowed, which says nothing about the program", "reduce the recursion depth to compare"),
 		r(codeProgram, "the result was accepted: the program failed, or is no valid module", "look at its stderr; the executions were paid, and the receipt proves that it ends like this"),
+		r(codeNoDispute, "the job has no dispute of that number", "`assay dispute show JOB` lists those that it has"),
 		r(codeNoKey, "the key that is to sign or to be shown does not exist", "make one with `assay key new NAME`, name it with --key, and have its account funded"),
 		r(codeOutNotEmpty, "the --out folder holds something that is no earlier delivery", "name a new or empty folder: only stdout, stderr and out are replaced"),
 		r(codeKeyExists, "a key or validator lies there already", "choose another name or folder; keys are never overwritten"),

@@ -14,26 +14,27 @@ import (
 )
 
 func newJob() *cobra.Command {
-	return group("job", "look at the jobs of a network", newJobList(),
+	return group("job", "look at the jobs of a network", newJobList(), newJobRevocations(),
 		newJobShow("show", "print where a job stands", false),
 		newJobShow("explain", "tell everything that happened to a job, and where each coin of it is", true))
 }
 
 // jobView is the object of `job show --json`.
 type jobView struct {
-	Job        assay.JobID     `json:"job"`
-	Policy     string          `json:"policy"`
-	Phase      string          `json:"phase"`
-	Requester  assay.Key       `json:"requester"`
-	Escrow     assay.Amount    `json:"escrow"`
-	Verdict    string          `json:"verdict,omitempty"`
-	Code       assay.Code      `json:"code,omitempty"`
-	Output     *assay.Digest   `json:"output,omitempty"`
-	Seats      []seatView      `json:"seats"`
-	Settlement *settlementView `json:"settlement,omitempty"`
-	Payments   []paymentView   `json:"payments,omitempty"`
-	Faults     []faultView     `json:"faults,omitempty"`
-	Findings   []receipt.Line  `json:"findings,omitempty"`
+	Job        assay.JobID      `json:"job"`
+	Policy     string           `json:"policy"`
+	Phase      string           `json:"phase"`
+	Requester  assay.Key        `json:"requester"`
+	Escrow     assay.Amount     `json:"escrow"`
+	Verdict    string           `json:"verdict,omitempty"`
+	Code       assay.Code       `json:"code,omitempty"`
+	Output     *assay.Digest    `json:"output,omitempty"`
+	Seats      []seatView       `json:"seats"`
+	Settlement *settlementView  `json:"settlement,omitempty"`
+	Payments   []paymentView    `json:"payments,omitempty"`
+	Faults     []faultView      `json:"faults,omitempty"`
+	Findings   []receipt.Line   `json:"findings,omitempty"`
+	Disputes   []disputeSummary `json:"disputes,omitempty"`
 }
 
 type seatView struct {
@@ -154,6 +155,9 @@ func jobViewOf(c *board.Case) jobView {
 			v.Findings = append(v.Findings, receipt.Line{Check: x.Check, Outcome: x.Outcome.String(), Text: x.Text})
 		}
 	}
+	if len(c.Disputes) > 0 {
+		v.Disputes = (&disputeReader{job: &c.Job, seats: c.Seats}).summaries(c)
+	}
 	if c.Record == nil {
 		return v
 	}
@@ -180,6 +184,9 @@ func printJob(cmd *cobra.Command, v *jobView, c *board.Case, explain bool) {
 	for _, x := range v.Findings {
 		fmt.Fprintf(w, "because    %s: %s (%s)\n", x.Check, x.Text, x.Outcome)
 	}
+	for _, d := range v.Disputes {
+		fmt.Fprintf(w, "dispute    %s: %s, %s posted, %s lost\n", d.ID, plural(d.Rounds, "round"), size(int64(d.BytesPosted)), fmt.Sprintf("%d of its parties", len(d.Losers)))
+	}
 	if s := v.Settlement; s != nil {
 		fmt.Fprintf(w, "settled    escrow %s: paid %s, refunded %s, fees %s; slashed %s, burned %s\n",
 			credits(s.Escrow), credits(s.Paid), credits(s.Refunded), credits(s.Fees), credits(s.Slashed), credits(s.Burned))
@@ -199,6 +206,11 @@ func printJob(cmd *cobra.Command, v *jobView, c *board.Case, explain bool) {
 	}
 	for _, x := range v.Faults {
 		fmt.Fprintf(w, "fault      %s %s: %s (slashed %s, penalty %s)\n", x.Provider, x.Class, x.Text, credits(x.Slashed), credits(x.Penalty))
+	}
+	if c.Record != nil {
+		for _, x := range c.Record.Settlement.Claims {
+			fmt.Fprintf(w, "claim      %s %s: bond %s, returned %s, costs %s, bounty %s\n", x.Author, x.Code, credits(x.Bond), credits(x.Returned), credits(x.Costs), credits(x.Bounty))
+		}
 	}
 	if c.Record == nil {
 		fmt.Fprintf(w, "coin       %s in escrow, until the job settles\n", credits(v.Escrow))

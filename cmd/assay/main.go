@@ -63,8 +63,8 @@ Then check:   assay verify wordfreq.receipt --trust wordfreq.receipt.anchor`,
 		return usage("%v; see `%s --help`", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newRun(), newVerify(), newCheck(), newDev(), newProvider(), newValidator(),
-		newJob(), newAccount(), newKey(), newCodes(),
+		newRun(), newVerify(), newCheck(), newTrace(), newDev(), newProvider(), newChallenger(), newValidator(),
+		newJob(), newDispute(), newAccount(), newKey(), newCodes(),
 	)
 	return root
 }

@@ -39,6 +39,26 @@ type runObject struct {
 		Slashed, Penalty uint64
 		Text             string
 	}
+	Disputes []struct {
+		ID           string
+		Rounds       int
+		BytesPosted  uint64 `json:"bytes_posted"`
+		WitnessBytes uint64 `json:"witness_bytes"`
+		SegmentSteps uint64 `json:"segment_steps"`
+		Step         uint64
+		Instruction  string
+		Losers       []struct {
+			Claim        *uint16
+			Author       string
+			Result, Code string
+			Step         *uint64
+			SegmentSteps uint64 `json:"segment_steps"`
+			Instruction  string
+			Stated       string `json:"stated_root"`
+			Proved       string `json:"proved_root"`
+		}
+		Ms int64
+	}
 	Receipt string
 	Anchor  string
 	Timings map[string]int64 `json:"timings_ms"`
@@ -103,11 +123,27 @@ func TestObjects(t *testing.T) {
 	balanced(t, &v)
 
 	v = runObject{}
-	strict(t, h.ok(t, 3, "run", "--json", sieve, "--providers", "3", "--lie", "3", "--", "10").out.String(), &v)
-	if v.Verdict != "undecided" || v.Result != nil || v.Job == "" || v.Error == nil || v.Error.Code == "" || v.Error.Hint == "" || v.Settlement.Slashed != 0 {
+	strict(t, h.ok(t, 3, "run", "--json", sieve, "--providers", "2", "--", "10").out.String(), &v)
+	if v.Verdict != "undecided" || v.Result != nil || v.Job == "" || v.Error == nil || v.Error.Code == "" || v.Error.Hint == "" || v.Settlement.Slashed != 0 || len(v.Disputes) != 0 {
 		t.Errorf("%+v", v)
 	}
 	balanced(t, &v)
+
+	v = runObject{}
+	strict(t, h.ok(t, 1, "run", "--json", sieve, "--providers", "3", "--lie", "3", "--", "10").out.String(), &v)
+	if v.Verdict != "refuted" || v.Result != nil || v.Error == nil || v.Error.Code != "refuted" || v.Settlement.Slashed == 0 || len(v.Disputes) != 1 {
+		t.Fatalf("%+v", v)
+	}
+	balanced(t, &v)
+	d := v.Disputes[0]
+	if d.ID != v.Job+"/0" || d.Rounds < 2 || d.BytesPosted == 0 || d.WitnessBytes == 0 || d.SegmentSteps != 1 || d.Instruction == "" || d.Ms == 0 || len(d.Losers) != 3 {
+		t.Errorf("%+v", d)
+	}
+	for _, l := range d.Losers {
+		if l.Claim == nil || l.Step == nil || l.Code != "refuted-by-proof" || l.Instruction == "" || l.Stated == l.Proved {
+			t.Errorf("%+v", l)
+		}
+	}
 
 	v = runObject{}
 	strict(t, h.ok(t, 2, "run", "--json", sieve, "--policy", "").out.String(), &v)
@@ -143,9 +179,9 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// TestCheaters is the run of the README. Whatever the beacon draws, no wrong
-// result is accepted and nobody is slashed; the right one is accepted, or the
-// job ends undecided and the escrow comes back less fees.
+// TestCheaters draws among cheaters of every kind. Whatever the beacon draws, no
+// wrong result is accepted and only who was proved wrong is slashed; the right
+// one is accepted, or the job ends undecided and the escrow comes back less fees.
 func TestCheaters(t *testing.T) {
 	needProcesses(t)
 	t.Parallel()
@@ -165,8 +201,10 @@ func TestCheaters(t *testing.T) {
 			default:
 				t.Errorf("exit %d, %s", code, p.out.String())
 			}
-			if v.Settlement.Slashed != 0 {
-				t.Errorf("slashed: %s", p.out.String())
+			for _, f := range v.Faults {
+				if (f.Slashed > 0) != (f.Class == "proved_wrong") {
+					t.Errorf("slashed: %+v", f)
+				}
 			}
 			t.Logf("%s after %d ms", v.Verdict, v.Timings["total"])
 		})

@@ -214,7 +214,7 @@ func TestInterrupt(t *testing.T) {
 		{"tagging", `fault`, func(h home) []string {
 			return []string{"run", "--json", writeModule(t, h.dir, "exit7"), "--fuel", "1000000", "--providers", "5", "--withhold", "4"}
 		}, true},
-		{"checking", `executing +interpreter`, func(h home) []string {
+		{"checking", `executing +canonical machine`, func(h home) []string {
 			return []string{"check", "--json", writeModule(t, h.dir, "loop"), "--fuel", "3000000000"}
 		}, false},
 	} {

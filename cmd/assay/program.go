@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/build"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/capacloud/assay/machine/wasm"
 )
 
 // maxProgramBytes bounds a program; a larger one is refused before it is read.
@@ -83,7 +86,11 @@ func buildGo(ctx context.Context, dir string) (*program, error) {
 	}
 	defer os.RemoveAll(tmp)
 	out := filepath.Join(tmp, "guest.wasm")
-	cmd := exec.CommandContext(ctx, goTool, "build", "-trimpath", "-buildvcs=false", "-o", out, ".")
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", out}
+	if hasEpochs(abs) {
+		args = append(args, "-buildmode=c-shared")
+	}
+	cmd := exec.CommandContext(ctx, goTool, append(args, ".")...)
 	cmd.Dir = abs
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=", "GOEXPERIMENT=", "GOTMPDIR="+tmp)
 	// An interrupt ends the compilers that `go` started too; what they had
@@ -110,4 +117,31 @@ func buildGo(ctx context.Context, dir string) (*program, error) {
 		return nil, badInput(codeGoBuild, "%s is not package main", dir)
 	}
 	return &program{name: filepath.Base(abs), bytes: b}, nil
+}
+
+// stepDirective begins the line by which a Go program exports the function that
+// makes it an epoch program; it must be built as a library then.
+const stepDirective = "//go:wasmexport " + wasm.StepExport
+
+// hasEpochs reports whether the Go files of a folder that count for wasip1 make
+// an epoch program. What it cannot read, the build will complain about.
+func hasEpochs(dir string) bool {
+	target := build.Default
+	target.GOOS, target.GOARCH, target.CgoEnabled = "wasip1", "wasm", false
+	pkg, err := target.ImportDir(dir, 0)
+	if err != nil {
+		return false
+	}
+	for _, name := range pkg.GoFiles {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return false
+		}
+		for line := range strings.Lines(string(b)) {
+			if strings.TrimRight(line, " \t\r\n") == stepDirective {
+				return true
+			}
+		}
+	}
+	return false
 }

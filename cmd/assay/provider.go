@@ -152,6 +152,7 @@ func (o *providerOptions) serve(cmd *cobra.Command, client *api.Client, key ed25
 	}
 	core, err := provider.New(provider.Config{
 		Network: client.Genesis().ID(), Key: assay.KeyOf(key), Secret: key.Seed(), Capacity: int(o.capacity),
+		ClockStep: client.Genesis().Params.ClockStep,
 	})
 	if err != nil {
 		return err

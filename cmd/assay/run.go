@@ -41,25 +41,32 @@ Exit codes: 0 accepted, 10 accepted and the program failed, 1 refuted, 3 undecid
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0], args[1:]) },
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&o.in, "in", nil, "file or folder, appears under /in/<base name>; repeatable")
-	f.StringVar(&o.stdin, "stdin", "", "file for the program's standard input")
-	f.StringArrayVar(&o.env, "env", nil, "KEY=value for the program; repeatable")
+	o.jobFlags(cmd)
 	f.StringVar(&o.out, "out", "", "folder that receives stdout, stderr and the files of /out")
 	f.StringVar(&o.policy, "policy", "quorum(3)", "what makes a result acceptable")
 	f.StringVar(&o.receipt, "receipt", "", "where the receipt goes (default <program>.receipt)")
 	f.StringVar(&o.network, "network", "", "URL of a network (default: in-process)")
 	f.StringVar(&o.key, "key", "", "name or file of the paying key, with --network")
-	f.Uint64Var(&o.seed, "seed", 0, "seed of the program's random source")
-	f.Uint64Var(&o.limits.Fuel, "fuel", o.limits.Fuel, "most fuel that one execution may use")
-	f.Uint64Var(&o.limits.Memory, "memory", o.limits.Memory, "most bytes of memory, in pages of 64 KiB")
 	f.Uint64Var((*uint64)(&o.maxPrice), "max-price", node.LocalMaxPrice, "most micro-credits per paid replica")
 	f.DurationVar(&o.deadline, "deadline", 0, "how long new replicas may be drawn (default: the policy's phases)")
 	f.BoolVar(&o.json, "json", false, "print one JSON object; program output goes to --out only")
 	f.IntVar(&o.providers, "providers", 5, "providers of the in-process network")
+	f.BoolVar(&o.noWatcher, "no-watcher", false, "leave out the party of the in-process network that watches and challenges")
 	for _, k := range plantable {
 		o.cheaters[k.kind] = f.Int(string(k.kind), 0, k.help)
 	}
 	return cmd
+}
+
+// jobFlags are those that say what is computed.
+func (o *runOptions) jobFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&o.in, "in", nil, "file or folder, appears under /in/<base name>; repeatable")
+	f.StringVar(&o.stdin, "stdin", "", "file for the program's standard input")
+	f.StringArrayVar(&o.env, "env", nil, "KEY=value for the program; repeatable")
+	f.Uint64Var(&o.seed, "seed", 0, "seed of the program's random source")
+	f.Uint64Var(&o.limits.Fuel, "fuel", o.limits.Fuel, "most fuel that one execution may use")
+	f.Uint64Var(&o.limits.Memory, "memory", o.limits.Memory, "most bytes of memory, in pages of 64 KiB")
 }
 
 // plantable are the adversaries that a command line can plant.
@@ -92,6 +99,7 @@ type runOptions struct {
 	deadline                    time.Duration
 	json                        bool
 	providers                   int
+	noWatcher                   bool
 	cheaters                    cheaterFlags
 }
 
@@ -143,7 +151,7 @@ func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
 
 // program resolves PROGRAM, with a progress line while Go compiles.
 func (o *runOptions) program(ctx context.Context, u *ui, watch *stopwatch, arg string) (*program, error) {
-	var compiling *step
+	var compiling *stage
 	p, err := resolveProgram(ctx, arg, func() { compiling = u.start("guest", "compiling Go for wasip1") })
 	if compiling == nil {
 		return p, err

@@ -12,8 +12,10 @@ import (
 	"github.com/capacloud/assay/adversary"
 	"github.com/capacloud/assay/blob"
 	"github.com/capacloud/assay/board"
+	"github.com/capacloud/assay/challenger"
 	executor "github.com/capacloud/assay/executor/wasm"
 	"github.com/capacloud/assay/node"
+	"github.com/capacloud/assay/provider"
 )
 
 // session is a network with the means to submit to it.
@@ -53,13 +55,13 @@ func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*sess
 		s.close()
 		return nil, err
 	}
-	local, err := node.StartLocal(ctx, node.LocalConfig{Providers: o.providers, Cheaters: cheaters, Executor: engine, Logger: u.logger()})
+	local, err := node.StartLocal(ctx, node.LocalConfig{Providers: o.providers, Cheaters: cheaters, NoWatcher: o.noWatcher, Executor: engine, Logger: u.logger(expected(cheaters)...)})
 	if err != nil {
 		s.close()
 		endEngine(engine)
 		return nil, err
 	}
-	watch.add("start", s.end("in-process: 1 validator, %d providers%s (reproducibility, not independence)", o.providers, planted(cheaters)))
+	watch.add("start", s.end("in-process: 1 validator, %d providers%s%s (reproducibility, not independence)", o.providers, planted(cheaters), watching(o.noWatcher)))
 	if w := engine.Warning(); w != "" {
 		u.line("warning", "%s", w)
 	}
@@ -75,6 +77,9 @@ func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*sess
 			net.busy = true
 		}
 	})
+	if !local.Watcher.IsZero() {
+		net.names[local.Watcher] = "watcher"
+	}
 	for i, k := range local.Providers {
 		net.names[k] = fmt.Sprintf("p%d", i+1)
 	}
@@ -128,6 +133,23 @@ func planted(c adversary.Counts) string {
 		}
 	}
 	return text
+}
+
+// expected are the codes of warnings that are no news: a dispute is told in lines
+// of its own, and whoever was planted to lie cannot prove it.
+func expected(c adversary.Counts) []assay.Code {
+	list := []assay.Code{challenger.CodeChallenged}
+	if len(c) > 0 {
+		list = append(list, provider.CodeUntraced)
+	}
+	return list
+}
+
+func watching(no bool) string {
+	if no {
+		return ", no watcher"
+	}
+	return ", 1 watcher"
 }
 
 // nameOf is how a provider is called on the terminal.

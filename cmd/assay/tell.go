@@ -33,7 +33,7 @@ type teller struct {
 	job       *assay.Job
 	submitted bool
 	begin     time.Time // of the phase under way
-	running   *step     // the line or bar of what the job waits for
+	running   *stage    // the line or bar of what the job waits for
 }
 
 // newTeller starts with the wait for the ledger, which is long only where a
@@ -90,9 +90,11 @@ func (t *teller) progress(p requester.Progress, c *board.Case) {
 			t.stop()
 			t.lap("open")
 		}
+	case requester.Disputed, requester.Moved, requester.Ruled:
+		t.dispute(p, c)
 	case requester.Fault:
 		for _, s := range p.Faults {
-			t.u.line("fault", "%s: %s", t.net.nameOf(s.Provider), faultWords(s.State))
+			t.u.line("fault", "%s: %s", t.net.nameOf(s.Provider), faultWords(&s))
 		}
 	case requester.Decided:
 		t.wait("settling", "%s; waiting for the output to be delivered", p.Verdict.Outcome)
@@ -100,6 +102,32 @@ func (t *teller) progress(p requester.Progress, c *board.Case) {
 		t.stop()
 		t.lap("settle")
 	case requester.Phase:
+		if p.Phase == board.Waiting {
+			t.wait("waiting", "until the result can no longer be challenged")
+		}
+	}
+}
+
+// dispute tells how the machine decides between results.
+func (t *teller) dispute(p requester.Progress, c *board.Case) {
+	d := &c.Disputes[p.Dispute]
+	switch p.Kind {
+	case requester.Disputed:
+		t.stop()
+		if k := d.Challenge; k != nil {
+			t.u.line("disputed", "%s challenges the result; the canonical machine decides", t.net.nameOf(k.From))
+		} else {
+			t.u.line("disputed", "%s for one job; the canonical machine decides", plural(len(d.Candidates), "result"))
+		}
+		t.begin = time.Now()
+		t.running = t.u.startQuiet("dispute", "waiting for claims")
+	case requester.Moved:
+		if t.running != nil {
+			t.running.update("%s, %s", plural(len(d.Game.Claims), "claim"), plural(p.Done, "move"))
+		}
+	case requester.Ruled:
+		t.stop()
+		t.lap("dispute")
 	}
 }
 
@@ -148,8 +176,8 @@ func (t *teller) drawn(seats []board.Seat, c *board.Case) string {
 }
 
 // faultWords says what a provider did not do.
-func faultWords(s assay.ExecutionState) string {
-	switch s {
+func faultWords(s *board.Seat) string {
+	switch s.State {
 	case assay.Late:
 		return "did not commit in time; another is drawn if the policy and the deadline allow"
 	case assay.Abandoned:
@@ -157,9 +185,12 @@ func faultWords(s assay.ExecutionState) string {
 	case assay.Unavailable:
 		return "did not deliver the bytes of its output"
 	case assay.ProvedWrong:
+		if s.Lost > 0 {
+			return "lost the dispute; its stake is slashed"
+		}
 		return "its opening contradicts what it committed to"
 	default:
-		return strings.ReplaceAll(s.String(), "_", " ")
+		return strings.ReplaceAll(s.State.String(), "_", " ")
 	}
 }
 

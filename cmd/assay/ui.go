@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +14,8 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
+
+	"github.com/capacloud/assay"
 )
 
 // heartbeat is the longest that a long step stays silent.
@@ -36,9 +40,9 @@ func newUI(w io.Writer) *ui {
 }
 
 // logger prints what the parties of an in-process network warn of, clear of the
-// bars.
-func (u *ui) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(warnings{u}, &slog.HandlerOptions{
+// bars, except for warnings with one of these codes.
+func (u *ui) logger(except ...assay.Code) *slog.Logger {
+	return slog.New(selective{except: except, Handler: slog.NewTextHandler(warnings{u}, &slog.HandlerOptions{
 		Level: slog.LevelWarn,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
@@ -46,7 +50,37 @@ func (u *ui) logger() *slog.Logger {
 			}
 			return a
 		},
-	}))
+	})})
+}
+
+// selective leaves out what is told in other words, or expected.
+type selective struct {
+	slog.Handler
+	except []assay.Code
+}
+
+// Handle implements slog.Handler.
+func (s selective) Handle(ctx context.Context, r slog.Record) error {
+	drop := false
+	r.Attrs(func(a slog.Attr) bool {
+		err, ok := a.Value.Any().(error)
+		drop = ok && slices.Contains(s.except, assay.CodeOf(err))
+		return !drop
+	})
+	if drop {
+		return nil
+	}
+	return s.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (s selective) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return selective{s.Handler.WithAttrs(attrs), s.except}
+}
+
+// WithGroup implements slog.Handler.
+func (s selective) WithGroup(name string) slog.Handler {
+	return selective{s.Handler.WithGroup(name), s.except}
 }
 
 type warnings struct{ u *ui }
@@ -67,8 +101,8 @@ func (u *ui) line(label, format string, args ...any) {
 	fmt.Fprintf(w, "%-10s %s\n", label, fmt.Sprintf(format, args...))
 }
 
-// step is a part of a command that may take long.
-type step struct {
+// stage is a part of a command that may take long.
+type stage struct {
 	u     *ui
 	label string
 	begin time.Time
@@ -84,7 +118,7 @@ type step struct {
 
 // start announces a step at once. On a terminal it shows a bar; elsewhere it
 // prints a line now and another every ten seconds.
-func (u *ui) start(label, format string, args ...any) *step {
+func (u *ui) start(label, format string, args ...any) *stage {
 	s := u.startQuiet(label, format, args...)
 	if !u.tty {
 		u.line(label, "%s", s.text)
@@ -94,8 +128,8 @@ func (u *ui) start(label, format string, args ...any) *step {
 
 // startQuiet begins a step that is expected to be short: away from a terminal
 // it says nothing before ten seconds have passed.
-func (u *ui) startQuiet(label, format string, args ...any) *step {
-	s := &step{u: u, label: label, begin: time.Now(), stop: make(chan struct{}), text: fmt.Sprintf(format, args...)}
+func (u *ui) startQuiet(label, format string, args ...any) *stage {
+	s := &stage{u: u, label: label, begin: time.Now(), stop: make(chan struct{}), text: fmt.Sprintf(format, args...)}
 	if u.tty {
 		s.show()
 	} else {
@@ -105,7 +139,7 @@ func (u *ui) startQuiet(label, format string, args ...any) *step {
 }
 
 // show puts a bar on the terminal.
-func (s *step) show() {
+func (s *stage) show() {
 	s.bars = mpb.New(mpb.WithOutput(s.u.w), mpb.WithWidth(3), mpb.WithAutoRefresh())
 	s.bar = s.bars.New(0, mpb.SpinnerStyle(), mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
@@ -118,7 +152,7 @@ func (s *step) show() {
 }
 
 // repeat prints a line every ten seconds until the step ends.
-func (s *step) repeat() {
+func (s *stage) repeat() {
 	u, label := s.u, s.label
 	s.done.Go(func() {
 		tick := time.NewTicker(heartbeat)
@@ -134,28 +168,28 @@ func (s *step) repeat() {
 	})
 }
 
-func (s *step) current() string {
+func (s *stage) current() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text
 }
 
 // update changes the words of a running step.
-func (s *step) update(format string, args ...any) {
+func (s *stage) update(format string, args ...any) {
 	s.mu.Lock()
 	s.text = fmt.Sprintf(format, args...)
 	s.mu.Unlock()
 }
 
 // end stops a step and prints its last line, with the time it took.
-func (s *step) end(format string, args ...any) time.Duration {
+func (s *stage) end(format string, args ...any) time.Duration {
 	took := s.close()
 	s.u.line(s.label, "%s  %s", fmt.Sprintf(format, args...), roundTime(took))
 	return took
 }
 
 // close stops a step without a line.
-func (s *step) close() time.Duration {
+func (s *stage) close() time.Duration {
 	close(s.stop)
 	s.done.Wait()
 	if s.bar != nil {

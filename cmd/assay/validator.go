@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -112,6 +113,7 @@ func newValidatorInit() *cobra.Command {
 	f.StringVar(&o.dir, "dir", "", "folder to write; it must not hold a validator yet")
 	f.StringVar(&o.name, "name", "assay", "the network's name")
 	f.StringVar(&o.kind, "kind", string(assay.Public), "public, or dev for a network with a faucet and short clocks")
+	f.DurationVar(&o.liability, "liability", -1, "how long a settled result stays open to a fraud proof (default: 24h, on dev networks 0)")
 	f.StringArrayVar(&o.alloc, "alloc", nil, "KEY=AMOUNT at genesis, in micro-credits; repeatable")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	return cmd
@@ -120,6 +122,7 @@ func newValidatorInit() *cobra.Command {
 type initOptions struct {
 	dir, name, kind string
 	alloc           []string
+	liability       time.Duration
 	json            bool
 }
 
@@ -183,6 +186,9 @@ func (o *initOptions) genesis(keys [3]ed25519.PrivateKey) (*assay.Genesis, error
 		g.Params = assay.LocalParams()
 	default:
 		return nil, usage("--kind %s: public or dev", o.kind)
+	}
+	if o.liability >= 0 {
+		g.Params.Liability = assay.MillisOf(o.liability)
 	}
 	for _, text := range o.alloc {
 		name, amount, _ := strings.Cut(text, "=")

@@ -14,9 +14,6 @@ import (
 	"github.com/capacloud/assay/receipt"
 )
 
-// maxReceiptBytes bounds what verify reads.
-const maxReceiptBytes = 16 << 20
-
 func newVerify() *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
@@ -24,9 +21,13 @@ func newVerify() *cobra.Command {
 		Short: "check a receipt offline",
 		Long: `Recomputes what a receipt claims, without a network: the job's identity, the draw of
 providers, findings, verdict and settlement, and that a network's validators signed for them.
-Trust starts at your anchor, never at keys inside the file.
+Trust starts at your anchor, never at keys inside the file. Proofs that decided a dispute are
+executed again.
 
-Exit code 0: accepted and verified. 1: broken, or genuine and refuted. 2: not established.`,
+A result of a network with a liability window can be revoked by a late fraud proof. Without
+--revocations the answer assumes that it was not, and is not; with it, the file says so.
+
+Exit code 0: accepted and verified. 1: broken, refuted or revoked. 2: not established.`,
 		Args: exactArgs(1, "one RECEIPT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			report, err := o.verify(cmd, args[0])
@@ -45,18 +46,19 @@ Exit code 0: accepted and verified. 1: broken, or genuine and refuted. 2: not es
 	f.StringVar(&o.out, "out", "", "compare the files in `DIR` with the receipt")
 	f.BoolVar(&o.rerun, "rerun", false, "execute the job again and compare the result")
 	f.StringVar(&o.artifacts, "artifacts", "", "`DIR` with program and inputs for --rerun (default: the local store)")
+	f.StringVar(&o.revocations, "revocations", "", "`FILE` of 'assay job revocations': was the result revoked since?")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	return cmd
 }
 
 type verifyOptions struct {
-	trust, out, artifacts string
-	rerun, json           bool
+	trust, out, artifacts, revocations string
+	rerun, json                        bool
 }
 
 // verify answers for a receipt, as far as its flags ask.
 func (o *verifyOptions) verify(cmd *cobra.Command, file string) (*receipt.Report, error) {
-	b, err := readLimited(file, maxReceiptBytes)
+	b, err := readLimited(file, receipt.MaxBytes+1)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +79,15 @@ func (o *verifyOptions) verify(cmd *cobra.Command, file string) (*receipt.Report
 	if o.out != "" {
 		if err := report.CheckOutput(os.DirFS(o.out)); err != nil {
 			return nil, badInput(codeFile, "%v", err)
+		}
+	}
+	if o.revocations != "" {
+		b, err := readLimited(o.revocations, receipt.MaxRevocationsBytes)
+		if err != nil {
+			return nil, err
+		}
+		if err := report.CheckRevocations(b); err != nil {
+			return nil, err
 		}
 	}
 	if o.rerun {

@@ -9,6 +9,9 @@
 // heat.pgm in the output. Sums of products are rounded step by step
 // (float64(x*y) + z), so a processor with fused instructions gets the same bits.
 //
+// It is an epoch program (docs/WASM.md): every 50 steps it stands still for a
+// moment, and should its provider vanish another one goes on from there.
+//
 // Natively: ASSAY_OUT=. go run ./examples/heat
 package main
 
@@ -27,36 +30,68 @@ import (
 // would oscillate.
 const rate = 0.2
 
+// stepsPerEpoch is how many steps lie between two boundaries: there the plate is
+// what any other machine can go on from.
+const stepsPerEpoch = 50
+
+// The state between epochs.
+var (
+	plate, next [][]float64
+	steps, done int
+)
+
+// main does natively what assay does with the exports.
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "heat:", err)
-		os.Exit(1)
+	begin()
+	for epoch() != 0 {
 	}
+	end()
 }
 
-func run() error {
-	size, steps := 256, 700
+//go:wasmexport assay_init
+func begin() {
+	size := 256
+	steps = 700
 	for i, v := range []*int{&size, &steps} {
 		if len(os.Args) > i+1 {
 			n, err := strconv.Atoi(os.Args[i+1])
 			if err != nil || n < 3 || n > 1<<13 {
-				return fmt.Errorf("usage: heat [size [steps]], each 3 to 8192, not %q", os.Args[i+1])
+				fail(fmt.Errorf("usage: heat [size [steps]], each 3 to 8192, not %q", os.Args[i+1]))
 			}
 			*v = n
 		}
 	}
-	plate := newPlate(size)
-	next := newPlate(size)
-	for range steps {
+	plate, next = newPlate(size), newPlate(size)
+}
+
+//go:wasmexport assay_step
+func epoch() int32 {
+	for range min(stepsPerEpoch, steps-done) {
 		step(next, plate)
 		plate, next = next, plate
+		done++
 	}
+	if done < steps {
+		return 1
+	}
+	return 0
+}
+
+//go:wasmexport assay_finish
+func end() {
 	report(plate, steps)
 	out := os.Getenv("ASSAY_OUT")
 	if out == "" {
 		out = "/out"
 	}
-	return draw(filepath.Join(out, "heat.pgm"), plate)
+	if err := draw(filepath.Join(out, "heat.pgm"), plate); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "heat:", err)
+	os.Exit(1)
 }
 
 // newPlate is cold, but for three hot squares.

@@ -92,14 +92,15 @@ func hash(tag string, parts ...[]byte) []byte {
 // The places of what is read, in the arrays of file, record, case, seat, job,
 // verdict and result.
 const (
-	fileRecord, fileCase, fileDraws, fileListings, fileSkips, fileArtifacts, filePath, fileHeader, fileCommit = 1, 2, 3, 4, 5, 6, 7, 8, 10
-	recordNetwork, recordJob, recordVerdict, recordCase, recordHeight                                         = 1, 2, 4, 6, 7
-	caseNetwork, caseID, caseJob, caseDraws, caseSeats, caseVerdict                                           = 1, 2, 3, 11, 12, 20
-	seatNumber, seatRole, seatProvider, seatOwner, seatState                                                  = 0, 1, 2, 3, 10
-	seatCommit, seatTag, seatSalt, seatResult                                                                 = 12, 13, 14, 15
-	jobProgram, jobPolicy                                                                                     = 2, 11
-	verdictOutcome, verdictResult                                                                             = 0, 2
-	stateOpened, stateUnavailable                                                                             = 4, 7
+	fileRecord, fileCase, fileDraws, fileListings, fileSkips, fileArtifacts, filePath, fileHeader, fileCommit, fileWitnesses = 1, 2, 3, 4, 5, 6, 7, 8, 10, 11
+	recordNetwork, recordJob, recordVerdict, recordCase, recordHeight                                                        = 1, 2, 4, 6, 7
+	caseNetwork, caseID, caseJob, caseDraws, caseSeats, caseDisputes, caseVerdict                                            = 1, 2, 3, 11, 12, 20, 24
+	seatNumber, seatRole, seatProvider, seatOwner, seatState                                                                 = 0, 1, 2, 3, 10
+	seatCommit, seatTag, seatSalt, seatResult                                                                                = 12, 13, 14, 15
+	jobProgram, jobPolicy                                                                                                    = 2, 11
+	disputeGame, gameProofs, proofWitness                                                                                    = 9, 10, 5
+	verdictOutcome, verdictResult                                                                                            = 0, 2
+	stateOpened, stateUnavailable                                                                                            = 4, 7
 )
 
 // Verify returns the receipt's verdict ("accepted", "refuted", "undecided").
@@ -122,6 +123,7 @@ func Verify(file, anchor []byte) (verdict string, err error) {
 			f.fail(fmt.Errorf("the %s is another: %w", what, errForm))
 		}
 	}
+	checkWitnesses(f, board)
 	checkChain(f, genesis, network)
 	checkState(f, job, record.hash("assay/record/1"))
 	if err != nil {
@@ -141,7 +143,7 @@ func caseOf(f, board, verdict node) []byte {
 	var draws [][]byte
 	for _, d := range f.at(fileDraws).list() {
 		var seats [][]byte
-		for _, s := range d.at(4).list() {
+		for _, s := range d.at(5).list() {
 			var tries [][]byte
 			for _, t := range s.at(2).list() {
 				l, k := t.at(0).uint(), t.at(1).uint()
@@ -153,7 +155,7 @@ func caseOf(f, board, verdict node) []byte {
 			}
 			seats = append(seats, array(s.at(0).raw, s.at(1).raw, array(tries...)))
 		}
-		draws = append(draws, array(d.at(0).raw, d.at(1).raw, d.at(2).raw, d.at(3).raw, array(seats...)))
+		draws = append(draws, array(d.at(0).raw, d.at(1).raw, d.at(2).raw, d.at(3).raw, d.at(4).raw, array(seats...)))
 	}
 	var items [][]byte
 	for i, item := range board.list() {
@@ -264,11 +266,30 @@ func prefix(height, size, version int64) []byte {
 	return binary.AppendVarint(binary.AppendVarint(binary.AppendVarint(nil, height), size), version)
 }
 
+// checkWitnesses hashes every witness and looks for the proof that it is of.
+func checkWitnesses(f, board node) {
+	known := map[string]bool{}
+	for _, d := range board.at(caseDisputes).list() {
+		if game := d.at(disputeGame); !game.isNil() {
+			for _, p := range game.at(gameProofs).list() {
+				known[string(p.at(proofWitness).bytes())] = true
+			}
+		}
+	}
+	for i, w := range f.at(fileWitnesses).list() {
+		if !known[string(hash("assay/witness/1", w.bytes()))] {
+			f.fail(fmt.Errorf("witness %d is of no proof", i))
+		}
+	}
+}
+
 // checkSeats counts, under a policy that is one quorum, the owners whose seats
 // committed, tagged and opened the accepted result.
 func checkSeats(board node, accepted []byte) {
 	need := 1
-	if _, err := fmt.Sscanf(board.at(caseJob).at(jobPolicy).text(), "quorum(%d", &need); err != nil {
+	if len(board.at(caseDisputes).list()) > 0 {
+		need = 1 // whose claim survived
+	} else if _, err := fmt.Sscanf(board.at(caseJob).at(jobPolicy).text(), "quorum(%d", &need); err != nil {
 		need = 1
 	}
 	network, job := board.at(caseNetwork).bytes(), board.at(caseID).bytes()
