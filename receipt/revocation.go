@@ -205,7 +205,8 @@ func (r *Report) revoked(v *Revocations) {
 	r.Findings = append(r.Findings, linesOf("appeal", []board.Dispute{v.Appeal.Dispute})...)
 	r.because(CodeRevoked, fmt.Sprintf(
 		"result %s was revoked at height %d (%s)%s, which ends in result %s and was the last one standing; %s slashed of %d in all",
-		k.Result, k.Height, k.Time, cmp.Or(by, " by a claim"), k.Survivor, count(len(k.Faults), "supporter"), k.Slashed))
+		k.Result, k.Height, k.Time, cmp.Or(by, " by a claim"), k.Survivor, count(len(k.Faults), "supporter"), k.Slashed,
+	))
 }
 
 // standing says until when the answer is known to hold.
