@@ -50,12 +50,12 @@ func TestProofs(t *testing.T) {
 		"another value": func(p *Proof) { p.Value = append(bytes.Clone(p.Value), 1) },
 		"no value":      func(p *Proof) { p.Value = nil },
 		"another key":   func(p *Proof) { p.Key = append(bytes.Clone(p.Key), 1) },
-		"another root":  func(p *Proof) { p.Root = append([]byte{1}, p.Root[1:]...) },
+		"another root":  func(p *Proof) { p.Root = append([]byte{^p.Root[0]}, p.Root[1:]...) },
 		"no proof":      func(p *Proof) { p.ICS23 = nil },
 		"a torn proof":  func(p *Proof) { p.ICS23 = p.ICS23[:len(p.ICS23)/2] },
 		"a header of another": func(p *Proof) {
 			p.Header = prove(ledger.MetaKey(), true).Header
-			p.Root = append([]byte{0}, p.Root[1:]...)
+			p.Root = append([]byte{^p.Root[0]}, p.Root[1:]...)
 		},
 		"no commit": func(p *Proof) { p.Commit = nil },
 	} {
