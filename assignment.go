@@ -23,12 +23,13 @@ const (
 	Late        ExecutionState = 5 // never committed in time
 	Abandoned   ExecutionState = 6 // committed, never tagged; or tagged, never opened
 	Unavailable ExecutionState = 7 // opened, but nobody could fetch the bytes
-	ProvedWrong ExecutionState = 8 // its opening contradicts its commit or its tag, or it lost a dispute
+	ProvedWrong ExecutionState = 8 // its opening contradicts its commit or its tag, or it lost a dispute, or its checkpoint did
+	Misled      ExecutionState = 9 // went on from a checkpoint that a dispute has refuted
 )
 
 // String returns the name used in JSON.
 func (s ExecutionState) String() string {
-	names := [...]string{"", "assigned", "committed", "tagged", "opened", "late", "abandoned", "unavailable", "proved_wrong"}
+	names := [...]string{"", "assigned", "committed", "tagged", "opened", "late", "abandoned", "unavailable", "proved_wrong", "misled"}
 	if int(s) < len(names) {
 		return names[s]
 	}

@@ -34,6 +34,9 @@ const (
 	KindClaim    Kind = 16
 	KindRefine   Kind = 17
 	KindProof    Kind = 18
+
+	KindCheckpoint Kind = 19
+	KindResume     Kind = 20
 )
 
 // Transfer moves credits from the signer's balance.
@@ -184,6 +187,28 @@ type PostProof struct {
 	Witness []byte
 }
 
+// PostCheckpoint says that the signer's run of an epoch program has come to a
+// boundary in this state. The signer answers for every step that it ran to it.
+type PostCheckpoint struct {
+	_     struct{} `cbor:",toarray"`
+	Job   JobID
+	Seat  uint16
+	Epoch uint32 // number of the boundary, from 1
+	Root  Digest // of the machine's state there
+	File  Digest // of the checkpoint, which the signer serves; zero: the signer only confirms the root
+	Size  uint64 // of it
+}
+
+// PostResume says that the signer's run goes on from a checkpoint on the board:
+// it answers for no step before it.
+type PostResume struct {
+	_     struct{} `cbor:",toarray"`
+	Job   JobID
+	Seat  uint16
+	From  uint16 // seat that posted it
+	Epoch uint32
+}
+
 // Tick makes a block while something is owed. A due tick is free, an undue one
 // is refused.
 type Tick struct {
@@ -209,6 +234,8 @@ func (*PostProgram) Kind() Kind    { return KindProgram }
 func (*PostClaim) Kind() Kind      { return KindClaim }
 func (*PostRefinement) Kind() Kind { return KindRefine }
 func (*PostProof) Kind() Kind      { return KindProof }
+func (*PostCheckpoint) Kind() Kind { return KindCheckpoint }
+func (*PostResume) Kind() Kind     { return KindResume }
 
 // String returns the message's name.
 func (k Kind) String() string {
@@ -225,24 +252,26 @@ var messages = map[Kind]struct {
 	max  int
 	new  func() Message
 }{
-	KindTransfer: {"transfer", 128, func() Message { return new(Transfer) }},
-	KindFaucet:   {"faucet", 128, func() Message { return new(Faucet) }},
-	KindOffer:    {"offer", 2048, func() Message { return new(PostOffer) }},
-	KindWithdraw: {"withdraw", 64, func() Message { return new(Withdraw) }},
-	KindStake:    {"stake", 64, func() Message { return new(Stake) }},
-	KindUnstake:  {"unstake", 64, func() Message { return new(Unstake) }},
-	KindSubmit:   {"submit", 256 << 10, func() Message { return new(Submit) }},
-	KindCommit:   {"commit", 128, func() Message { return new(Commit) }},
-	KindTag:      {"tag", 128, func() Message { return new(Tag) }},
-	KindOpen:     {"open", 512, func() Message { return new(Open) }},
-	KindAttest:   {"attest", 128, func() Message { return new(Attest) }},
-	KindAnswer:   {"answer", 512 << 10, func() Message { return new(Answer) }},
-	KindEvidence: {"evidence", 512 << 10, func() Message { return new(PostEvidence) }},
-	KindTick:     {"tick", 16, func() Message { return new(Tick) }},
-	KindProgram:  {"program", ProgramChunk + 4096, func() Message { return new(PostProgram) }},
-	KindClaim:    {"claim", 8192, func() Message { return new(PostClaim) }},
-	KindRefine:   {"refinement", 4096, func() Message { return new(PostRefinement) }},
-	KindProof:    {"proof", 256<<10 + 4096, func() Message { return new(PostProof) }},
+	KindTransfer:   {"transfer", 128, func() Message { return new(Transfer) }},
+	KindFaucet:     {"faucet", 128, func() Message { return new(Faucet) }},
+	KindOffer:      {"offer", 2048, func() Message { return new(PostOffer) }},
+	KindWithdraw:   {"withdraw", 64, func() Message { return new(Withdraw) }},
+	KindStake:      {"stake", 64, func() Message { return new(Stake) }},
+	KindUnstake:    {"unstake", 64, func() Message { return new(Unstake) }},
+	KindSubmit:     {"submit", 256 << 10, func() Message { return new(Submit) }},
+	KindCommit:     {"commit", 128, func() Message { return new(Commit) }},
+	KindTag:        {"tag", 128, func() Message { return new(Tag) }},
+	KindOpen:       {"open", 512, func() Message { return new(Open) }},
+	KindAttest:     {"attest", 128, func() Message { return new(Attest) }},
+	KindAnswer:     {"answer", 512 << 10, func() Message { return new(Answer) }},
+	KindEvidence:   {"evidence", 512 << 10, func() Message { return new(PostEvidence) }},
+	KindTick:       {"tick", 16, func() Message { return new(Tick) }},
+	KindProgram:    {"program", ProgramChunk + 4096, func() Message { return new(PostProgram) }},
+	KindClaim:      {"claim", 8192, func() Message { return new(PostClaim) }},
+	KindRefine:     {"refinement", 4096, func() Message { return new(PostRefinement) }},
+	KindCheckpoint: {"checkpoint", 256, func() Message { return new(PostCheckpoint) }},
+	KindResume:     {"resume", 128, func() Message { return new(PostResume) }},
+	KindProof:      {"proof", 256<<10 + 4096, func() Message { return new(PostProof) }},
 }
 
 // Codes of a message that cannot be read.

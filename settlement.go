@@ -6,13 +6,15 @@ import "github.com/capacloud/assay/canon"
 // touches stake.
 type FaultClass string
 
-// The five faults.
+// The faults. FaultMisled is none of the provider's own: its work is of no use,
+// and it is paid for from the stake of who misled it.
 const (
 	FaultLate        FaultClass = "late"
 	FaultAbandoned   FaultClass = "abandoned"
 	FaultUnavailable FaultClass = "unavailable"
 	FaultDifferent   FaultClass = "different"
 	FaultProvedWrong FaultClass = "proved_wrong"
+	FaultMisled      FaultClass = "misled"
 )
 
 // Fault is one recorded fault and what it cost.
@@ -81,7 +83,7 @@ type Settlement struct {
 	Payments     []Payment
 	Faults       []Fault
 	Claims       []ClaimEnd
-	Posters      []Payment // to those who posted a program, out of lost bonds and slashed stake
+	Posters      []Payment // to those who posted a program, or were misled, out of lost bonds and slashed stake
 }
 
 // Record is what the ledger keeps of a settled job for ever, by its hash. A

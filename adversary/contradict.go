@@ -121,7 +121,7 @@ func (p *parroting) message(c *board.Case, seat *board.Seat) assay.Message {
 		if r := openedBy(c, p.key); r != nil && c.Phase == board.Opening {
 			return &assay.Open{Job: c.ID, Seat: seat.Number, Result: *r}
 		}
-	case assay.Opened, assay.Late, assay.Abandoned, assay.Unavailable, assay.ProvedWrong:
+	case assay.Opened, assay.Late, assay.Abandoned, assay.Unavailable, assay.ProvedWrong, assay.Misled:
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func WrapChallenger(p Player, key assay.Key, core Challenger) Challenger {
 	switch p.Kind {
 	case Stall, Silent, Meddle:
 		return &opponent{core: core, tactic: tacticOf(p, key)}
-	case Honest, Lie, Collude, Misstate, Bluff, Sabotage, Copy, Lazy, Withhold, Late, Crash, Contradict:
+	case Honest, Lie, Collude, Misstate, Bluff, Sabotage, Copy, Lazy, Withhold, Late, Crash, Contradict, Poison:
 	}
 	return core
 }

@@ -30,9 +30,11 @@ const (
 	Late       Kind = "late"       // works, and never commits in time
 	Crash      Kind = "crash"      // dies for good, in turn: when drawn, after commit, tag, opening
 	Contradict Kind = "contradict" // opens what it did not commit to; see contradict.go
+	Poison     Kind = "poison"     // posts false checkpoints of programs with epochs, and never commits; see poison.go
 )
 
-// Kinds are all ways to cheat, in the order in which Assign deals them.
+// Kinds are the ways to cheat at any job, in the order in which Assign deals them;
+// it deals Poison, which takes a program with epochs, behind them.
 func Kinds() []Kind {
 	return []Kind{Lie, Collude, Copy, Lazy, Withhold, Late, Crash, Contradict, Misstate, Stall, Silent, Bluff, Sabotage, Meddle}
 }
@@ -46,7 +48,7 @@ func (k Kind) Variants() int {
 		return 4
 	case Sabotage:
 		return 2
-	case Honest, Lie, Collude, Lazy, Copy, Late, Misstate, Stall, Silent, Bluff, Meddle:
+	case Honest, Lie, Collude, Lazy, Copy, Late, Misstate, Stall, Silent, Bluff, Meddle, Poison:
 	}
 	return 1
 }
@@ -98,7 +100,7 @@ func Codes() []assay.CodeInfo {
 func Assign(n int, counts Counts) ([]Player, error) {
 	players := make([]Player, 0, n)
 	known := 0
-	for _, k := range Kinds() {
+	for _, k := range append(Kinds(), Poison) {
 		for i := range counts[k] {
 			players = append(players, Player{Kind: k, Variant: i % k.Variants()})
 		}
@@ -128,7 +130,7 @@ func Wrap(p Player, key assay.Key, network assay.NetworkID, core Core) Core {
 		return &copier{wire: w, asked: map[assay.JobID]bool{}, tried: map[attempt]bool{}}
 	case Withhold:
 		return &filter{wire: w, drop: withheld[p.Variant%len(withheld)]}
-	case Late:
+	case Late, Poison:
 		return &filter{wire: w, drop: dropped{messages: []assay.Kind{assay.KindCommit}}}
 	case Crash:
 		return &dying{wire: w, at: assay.ExecutionState(p.Variant%4 + 1)}
@@ -148,6 +150,10 @@ func Executor(p Player, key assay.Key, inner executor.Executor) executor.Executo
 		return liar{inner: inner, player: p, key: key}
 	case Lazy:
 		return lazy{}
+	case Poison:
+		if e, ok := inner.(executor.Epochs); ok {
+			return poisoner{e}
+		}
 	case Honest, Copy, Withhold, Late, Crash, Contradict, Sabotage:
 	}
 	return inner

@@ -31,7 +31,7 @@ func Tracer(p Player, key assay.Key, job *assay.Job, inner challenger.Tracer, fo
 	switch p.Kind {
 	case Lie, Collude, Misstate, Stall, Silent, Bluff, Meddle, Sabotage:
 		return l
-	case Honest, Copy, Withhold, Late, Crash, Contradict:
+	case Honest, Copy, Withhold, Late, Crash, Contradict, Poison:
 	case Lazy:
 		return noTrace{inner}
 	}

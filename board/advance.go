@@ -232,7 +232,7 @@ func (c *Case) missingDelivery(plan *Plan) int {
 			return 0
 		case assay.Opened, assay.Unavailable:
 			tagged++
-		case assay.Late, assay.Abandoned, assay.ProvedWrong:
+		case assay.Late, assay.Abandoned, assay.ProvedWrong, assay.Misled:
 		}
 	}
 	if c.Verdict.Outcome != assay.Accepted || tagged >= plan.MaxTagged || len(c.supporters()) > 0 {

@@ -216,26 +216,29 @@ func (a *Appeal) Advance(p *assay.Params, c *Case, at assay.Moment) {
 	a.Dispute.Ended = at
 	survivor := a.Dispute.Survivor()
 	var pot assay.Amount
+	var guilty, misled []Liable
 	revoked := !survivor.IsZero() && survivor != a.Result
 	if revoked {
-		for _, s := range a.Supporters {
+		guilty, misled = a.liability(c)
+		for _, s := range guilty {
 			pot += s.Stake
 		}
 	}
-	ends, program, burned := a.Dispute.payout(a.Number, pot)
+	ends, program, burned := a.Dispute.payout(a.Number, pot, a.spared(c, misled))
 	a.Claims, a.Burned = ends, burned
 	for _, x := range program {
 		a.Posters = append(a.Posters, assay.Payment{To: x.To, Amount: x.Amount, Code: PayProgram})
 	}
 	if revoked {
-		a.revoke(c, at, survivor, pot)
+		a.indemnify(c, misled)
+		a.revoke(c, at, survivor, pot, guilty, misled)
 	}
 }
 
 // revoke writes the revocation. What costs and bounty have left of the stake
 // goes to the requester, who holds a wrong result, up to what he has locked; the
 // rest is burned, so that nobody gains by being proved wrong.
-func (a *Appeal) revoke(c *Case, at assay.Moment, survivor assay.Digest, slashed assay.Amount) {
+func (a *Appeal) revoke(c *Case, at assay.Moment, survivor assay.Digest, slashed assay.Amount, guilty, misled []Liable) {
 	requester := min(c.Escrow, a.Burned, slashed)
 	a.Burned -= requester
 	r := &Revocation{
@@ -243,10 +246,16 @@ func (a *Appeal) revoke(c *Case, at assay.Moment, survivor assay.Digest, slashed
 		Appeal: a.digest(), Height: at.Height, Time: at.Time,
 		Slashed: slashed, Requester: requester, Burned: a.Burned, Claims: slices.Clone(a.Claims),
 	}
-	for _, s := range a.Supporters {
+	for _, s := range guilty {
 		r.Faults = append(r.Faults, assay.Fault{
 			Seat: s.Seat, Provider: s.Provider, Owner: s.Owner, Class: assay.FaultProvedWrong, Slashed: s.Stake,
 			Text: "an appeal has left another result than the one that was accepted",
+		})
+	}
+	for _, s := range misled {
+		r.Faults = append(r.Faults, assay.Fault{
+			Seat: s.Seat, Provider: s.Provider, Owner: s.Owner, Class: assay.FaultMisled,
+			Text: "it went on from a checkpoint that an appeal has refuted",
 		})
 	}
 	a.Revocation = r

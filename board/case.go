@@ -37,6 +37,10 @@ type Case struct {
 	Unmet     []Challenge    // earlier ones, which nobody answered
 	Verdict   *assay.Verdict // from the closing on
 	Record    *assay.Record  // from the settlement on
+
+	// Of an epoch program; see checkpoint.go.
+	Checkpoints []Checkpoint // by seat, then epoch
+	Resumes     []Resume     // by order of arrival
 }
 
 // Close is the moment of the verdict, and how many seats it was taken over:

@@ -216,17 +216,12 @@ func (c *Case) dispute(at assay.Moment) bool {
 
 // decide ends a dispute. Whoever stands behind another result than the one that
 // has survived is proved wrong; where none has, everybody is, for nobody has
-// spoken for his own. A dispute without a game decides nothing.
+// spoken for his own. Who went on from a refuted checkpoint is misled, and its
+// poster proved wrong. A dispute without a game decides nothing.
 func (c *Case) decide(d *Dispute, at assay.Moment) {
 	d.Ended, c.Waited, c.Due = at, 0, 0
 	if d.Code != "" {
 		return
 	}
-	survivor := d.Survivor()
-	for i := range c.Seats {
-		s := &c.Seats[i]
-		if s.State == assay.Opened && s.Result.Digest() != survivor {
-			s.State, s.Lost = assay.ProvedWrong, uint16(len(c.Disputes))
-		}
-	}
+	c.convict(uint16(len(c.Disputes)), d)
 }

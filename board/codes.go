@@ -32,6 +32,15 @@ const (
 	CodeHorizon      assay.Code = "past-horizon"
 	CodeChunk        assay.Code = "not-the-program"
 	CodeProgramSize  assay.Code = "program-too-large"
+	CodeCheckpoint   assay.Code = "bad-checkpoint"
+	CodeEpochOrder   assay.Code = "epoch-out-of-order"
+	CodeEpochRange   assay.Code = "epoch-out-of-range"
+	CodeNoCheckpoint assay.Code = "unknown-checkpoint"
+	CodeNoBytes      assay.Code = "checkpoint-without-bytes"
+	CodeBeside       assay.Code = "checkpoint-not-earlier"
+	CodeRefuted      assay.Code = "checkpoint-refuted"
+	CodeUnsupported  assay.Code = "checkpoint-unsupported"
+	CodeWatches      assay.Code = "seat-watches"
 )
 
 // Codes of why a number drawn was passed over; the ledger adds its own.
@@ -63,6 +72,7 @@ const (
 	CodeOneLedger    assay.Code = "single-validator-ledger"
 	CodeRepeat       assay.Code = "repeat"
 	CodeOneAvailable assay.Code = "single-validator-availability"
+	CodeResumed      assay.Code = "resumed-from-checkpoint"
 )
 
 // Codes of payments.
@@ -70,6 +80,7 @@ const (
 	PayExecuted assay.Code = "executed"
 	PayWatched  assay.Code = "watched"
 	PayProgram  assay.Code = "program-posted"
+	PayMisled   assay.Code = "misled"
 	PayRefund   assay.Code = "refund"
 	PayFee      assay.Code = "protocol-fee"
 )
@@ -105,6 +116,15 @@ func Codes() []assay.CodeInfo {
 	add(refusal, CodeFinal, "the settlement cannot be appealed against: nothing was accepted, nobody is liable on this network, or the runtime has no referee", "nothing can be done; a receipt says whether it is final")
 	add(refusal, CodeHorizon, "the liability horizon has passed, and the stake behind the result is released", "watch within the window that the receipt names")
 	add(refusal, CodeImage, "the bytes are no image of a program", "do not trust this file: fetch it from another source")
+	add(refusal, CodeCheckpoint, "the checkpoint names no state, or a file without a size, or a size without a file", "a checkpoint with a file has a size; one without confirms the state only")
+	add(refusal, CodeEpochRange, "the job's machine can come to no boundary of this number", "epochs count from 1; the job's fuel bounds the last one")
+	add(refusal, CodeEpochOrder, "the seat has posted a later boundary, or did not run this one", "post boundaries upwards; earlier ones only to confirm what another seat has posted")
+	add(refusal, CodeNoCheckpoint, "no such checkpoint is on the board; newer ones have replaced it, perhaps", "read the case again: go on from one that is there, or execute the job from its start")
+	add(refusal, CodeNoBytes, "the seat has confirmed the state only, and serves no bytes of it", "go on from the same state as another seat has posted it")
+	add(refusal, CodeBeside, "the checkpoint is of a seat that was drawn together with this one or later", "execute the job from its start: replicas of one draw do not go on from one another")
+	add(refusal, CodeRefuted, "a dispute has refuted the checkpoint, or the seat that posted it", "go on from another one, or execute the job from its start")
+	add(refusal, CodeUnsupported, "fewer seats have posted the state than the policy wants to agree on a result", "go on from an earlier one, or execute the job from its start")
+	add(refusal, CodeWatches, "a watcher executes the whole job by itself", "post nothing before the commitment")
 	add(finding, SkipDrawn, "the owner account holds a seat in this job already", "nothing to do: one owner, one opinion")
 	add(finding, SkipRuntime, "the offer does not run this runtime", "offer the runtime to be drawn for it")
 	add(finding, SkipPrice, "the offer's price is above the job's limit", "lower the offer, or raise the job's price")
@@ -122,10 +142,12 @@ func Codes() []assay.CodeInfo {
 	add(assumption, CodeOneBeacon, "one validator made the beacon that drew the providers", "use a network with several validators")
 	add(assumption, CodeOneLedger, "one validator ordered and timed every message", "use a network with several validators")
 	add(assumption, CodeRepeat, "a job with the same work was settled before", "its result was public: replicas may repeat it without executing")
+	add(assumption, CodeResumed, "a seat that agrees has executed the last epochs only, from a checkpoint", "the text says from which; under a quorum as many seats had posted it as agree on a result")
 	add(assumption, CodeOneAvailable, "one validator holds the output", "fetch the output soon")
 	add(finding, PayExecuted, "paid for an execution that supports the accepted result", "")
 	add(finding, PayWatched, "paid to a watcher whose own execution agrees", "")
 	add(finding, PayProgram, "what posting the program for a dispute has cost, paid by those who lost it", "")
+	add(finding, PayMisled, "paid to a provider that went on from a refuted checkpoint, out of the stake of who posted it: its price, and what showing it has cost", "")
 	add(finding, PayRefund, "escrow that was not used", "")
 	add(finding, PayFee, "the protocol fee", "")
 	return list

@@ -239,6 +239,25 @@ func rulesOf(p *assay.Params, job *assay.Job, fetch, fuel uint64, cover assay.Am
 	return dispute.NewRules(p, costs, r.Steps(job, job.Limits.Fuel), r.Steps(job, min(fuel, job.Limits.Fuel)), p.RedoClock(0, fetch))
 }
 
+// challengeBond returns the bond of a claim that opens a dispute: that of the
+// longest trace which a program could have. How long the positions of its own
+// are is known with the image, and what a bond lacked then nobody has locked.
+func (k *contest) challengeBond() (assay.Amount, error) {
+	rules, err := longestRules(k.params, k.job, k.fetch, k.Fuel, k.Cover)
+	return rules.Bond(0), err
+}
+
+// longestRules returns the rules of a game about the longest trace of any program
+// under the job's limits.
+func longestRules(p *assay.Params, job *assay.Job, fetch, fuel uint64, cover assay.Amount) (dispute.Rules, error) {
+	rules, err := rulesOf(p, job, fetch, fuel, cover)
+	if err != nil {
+		return rules, err
+	}
+	r, _ := RefereeOf(job.Runtime)
+	return rules.Spanning(r.Positions(nil, job))
+}
+
 // begin starts the game: the image is on record. The claim that opened the
 // dispute is its first. One that the game refuses, or that ends in what it
 // challenges, is void and its bond forfeited; the game is played all the same,
@@ -261,6 +280,8 @@ func (k *contest) begin(at assay.Moment) error {
 			k.Void = assay.CodeOf(err)
 		} else if err := g.Claim(m, at.Clock, c.From, &c.Claim, c.Cost); err != nil {
 			k.Void = assay.CodeOf(err)
+		} else {
+			g.Claims[0].Bond = max(g.Claims[0].Bond, c.Bond)
 		}
 	}
 	k.Game, k.Due = &g, 0
@@ -281,7 +302,7 @@ func agrees(m dispute.Machine, claim *assay.PostClaim, candidates []assay.Digest
 
 // challenge opens a dispute by a claim.
 func (k *contest) challenge(at assay.Moment, from assay.Key, m *assay.PostClaim, cost assay.Amount) error {
-	rules, err := k.rules(at.Clock)
+	bond, err := k.challengeBond()
 	if err != nil {
 		return err
 	}
@@ -298,7 +319,7 @@ func (k *contest) challenge(at assay.Moment, from assay.Key, m *assay.PostClaim,
 		}
 	}
 	claim := *m
-	k.Challenge = &Challenger{From: from, Claim: claim, Cost: cost, Bond: rules.Bond(0), At: at.Clock}
+	k.Challenge = &Challenger{From: from, Claim: claim, Cost: cost, Bond: bond, At: at.Clock}
 	return nil
 }
 

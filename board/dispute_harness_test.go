@@ -44,6 +44,54 @@ func (h *harness) party(word string) assay.Key {
 	return key("stranger "+word, 0)
 }
 
+// toySpan is how many steps an epoch of the toy has in scripts about epochs.
+const toySpan = 32
+
+// checkpoint posts a boundary: "A5" is the true state at boundary 5, "B5" one
+// that carries B. Without bytes it confirms the root only.
+func (h *harness) checkpoint(seat int, state string, bytes bool) error {
+	var epoch uint32
+	fmt.Sscan(state[1:], &epoch)
+	at := uint64(epoch) * toySpan
+	trace := h.traceOf("A")
+	if state[:1] != "A" {
+		trace = h.traceOf(fmt.Sprint(state[:1], at))
+	}
+	m := &assay.PostCheckpoint{Job: h.c.ID, Seat: uint16(seat), Epoch: epoch}
+	if epoch > 0 {
+		m.Root = trace.Roots(0, at, 1)[0]
+	}
+	if bytes {
+		m.File, m.Size = canon.Hash("file", m.Root[:]), 1000
+	}
+	return h.c.Checkpoint(&h.g.Params, h.at, h.provider(seat), m)
+}
+
+// resume lets a seat go on: "0@5" is from boundary 5 of seat 0.
+func (h *harness) resume(seat int, from string) error {
+	m := &assay.PostResume{Job: h.c.ID, Seat: uint16(seat)}
+	fmt.Sscanf(from, "%d@%d", &m.From, &m.Epoch)
+	return h.c.Resume(&h.g.Params, h.at, h.provider(seat), m)
+}
+
+// showEpochs prints the checkpoints and who went on from them.
+func (h *harness) showEpochs(b *strings.Builder) {
+	for _, k := range h.c.Checkpoints {
+		root, what := h.traceOf("A").Roots(0, uint64(k.Epoch)*toySpan, 1)[0], "checkpoint"
+		if k.File.IsZero() {
+			what = "confirmed"
+		}
+		fmt.Fprintf(b, "seat %d %s %d", k.Seat, what, k.Epoch)
+		if root != k.Root {
+			b.WriteString(", false")
+		}
+		b.WriteString("\n")
+	}
+	for _, r := range h.c.Resumes {
+		fmt.Fprintf(b, "seat %d goes on from boundary %d of seat %d\n", r.Seat, r.Epoch, r.From)
+	}
+}
+
 const moveCost = 100
 
 func (h *harness) disputeRules() dispute.Rules {

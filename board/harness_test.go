@@ -298,6 +298,7 @@ func (h *harness) show() string {
 	for _, k := range c.Choices {
 		fmt.Fprintf(&b, "choice %s: %t\n", k.Name, k.Taken)
 	}
+	h.showEpochs(&b)
 	h.showDisputes(&b)
 	if c.Verdict != nil {
 		h.showVerdict(&b)
@@ -336,6 +337,9 @@ func showSettlement(b *strings.Builder, s *assay.Settlement) {
 	}
 	for _, e := range s.Claims {
 		fmt.Fprintf(b, "  claim %d.%d %s: bond %d, returned %d, costs %d, bounty %d\n", e.Dispute, e.Claim, e.Code, e.Bond, e.Returned, e.Costs, e.Bounty)
+	}
+	for _, p := range s.Posters {
+		fmt.Fprintf(b, "  %s %d to seat %d\n", p.Code, p.Amount, p.Seat)
 	}
 	for _, f := range s.Faults {
 		fmt.Fprintf(b, "  seat %d %s, slashed %d, penalty %d: %s\n", f.Seat, f.Class, f.Slashed, f.Penalty, f.Text)

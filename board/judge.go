@@ -17,7 +17,7 @@ func (c *Case) View(p *assay.Params, at assay.Moment) assay.View {
 			Seat: s.Number, Role: s.Role, Provider: s.Provider, Owner: s.Owner,
 			State: s.State, Tag: s.Tag, Blind: s.Blind,
 		}
-		if s.Result != nil && s.State != assay.ProvedWrong {
+		if s.Result != nil && s.State != assay.ProvedWrong && s.State != assay.Misled {
 			x.Result = s.Result.Digest()
 		}
 		v.Executions = append(v.Executions, x)
@@ -30,7 +30,7 @@ func (c *Case) View(p *assay.Params, at assay.Moment) assay.View {
 // of a false opening: it is no candidate. One that lost a dispute to another is,
 // so that its refutation is on the board.
 func (c *Case) addCandidate(v *assay.View, p *assay.Params, s *Seat) {
-	refuted := s.Lost != 0 && !c.Disputes[s.Lost-1].Survivor().IsZero()
+	refuted := s.Lost != 0 && s.Result != nil && !c.Disputes[s.Lost-1].Survivor().IsZero() && s.Result.Digest() != c.Disputes[s.Lost-1].Survivor()
 	if s.Role != assay.RoleExecutor || s.State != assay.Opened && s.State != assay.Unavailable && !refuted {
 		return
 	}
@@ -201,6 +201,7 @@ func (c *Case) assumptions(g *assay.Genesis, j *judgement) []assay.Assumption {
 			assay.Assumption{Code: CodeOneLedger, Text: "one validator ordered and timed every message: the clock is the operator's word"})
 	}
 	list = append(list, j.root.Assume...)
+	list = append(list, c.assumeResumed(j)...)
 	if c.Repeat {
 		list = append(list, assay.Assumption{Code: CodeRepeat, Text: "a job of equal work was settled before: its result was known, and the replicas are not independent of it"})
 	}

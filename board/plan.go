@@ -89,7 +89,7 @@ func (plan *Plan) count(p *assay.Params, job *assay.Job, bytes uint64) error {
 // disputable refuses a job about which a dispute, kept open for the policy's
 // longest window, could not end within a week: it would be none.
 func (plan *Plan) disputable(p *assay.Params, job *assay.Job, bytes uint64) error {
-	rules, err := rulesOf(p, job, bytes, job.Limits.Fuel, coverOf(p, bytes))
+	rules, err := longestRules(p, job, bytes, job.Limits.Fuel, coverOf(p, bytes))
 	if err != nil {
 		return err
 	}

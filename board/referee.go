@@ -13,13 +13,23 @@ type Referee interface {
 	// Steps bounds the steps of every run of a job that uses at most so much fuel.
 	Steps(job *assay.Job, fuel uint64) uint64
 	// Positions bounds the positions that a dispute about the job spans: as many
-	// as steps, or more where the machine of this image waits between parts.
+	// as steps, or more where the machine of this image waits between parts. Of
+	// an empty image it bounds those of any.
 	Positions(image []byte, job *assay.Job) uint64
 	// Lower begins to turn a program into its image, metered.
 	Lower(program []byte) Lowering
 	// Machine returns state 0 of a job and what re-executes from there. It
 	// refuses an image that it did not make.
 	Machine(image []byte, job *assay.Job) (start assay.Digest, m dispute.Machine, err error)
+}
+
+// EpochReferee is the machine of a runtime whose programs may have epochs.
+type EpochReferee interface {
+	Referee
+	// EpochSpan returns how many positions an epoch of a job takes, a power of
+	// dispute.Arity: boundary e stands at position e times the span. Most is the
+	// number of the last boundary that has a position. A zero span: there are none.
+	EpochSpan(job *assay.Job) (span uint64, most uint32)
 }
 
 // Lowering is a program on its way to an image. The image is the same however

@@ -42,6 +42,9 @@ func Replay(p *assay.Params, g *assay.Genesis, c *Case) error {
 	if err := c.replayChoices(p, &plan); err != nil {
 		return err
 	}
+	if err := c.replayCheckpoints(); err != nil { // before the disputes: blame follows the resumes
+		return err
+	}
 	if err := c.replayDisputes(p); err != nil {
 		return err
 	}
@@ -185,6 +188,9 @@ func (c *Case) replaySeat(s *Seat) error {
 		ok = hasResult && c.contradiction(s) == ""
 	case assay.ProvedWrong:
 		ok = hasResult && (c.contradiction(s) != "") == (s.Lost == 0) || !hasResult && hasTag && s.Lost == 0 && c.fled(s)
+		ok = ok || !hasResult && s.Lost != 0 // by its checkpoint
+	case assay.Misled:
+		ok = s.Lost != 0 && (!hasResult || c.contradiction(s) == "") && c.ResumeOf(s.Number) != nil
 	case assay.Assigned:
 		ok = !hasCommit
 	case assay.Committed:
@@ -192,7 +198,7 @@ func (c *Case) replaySeat(s *Seat) error {
 	case assay.Tagged:
 		// Nothing closes while an opening is awaited.
 	}
-	if s.Lost != 0 && s.State != assay.ProvedWrong || hasResult != (s.Shown != 0) || hasResult && s.Shown < s.Drawn {
+	if s.Lost != 0 && s.State != assay.ProvedWrong && s.State != assay.Misled || hasResult != (s.Shown != 0) || hasResult && s.Shown < s.Drawn {
 		ok = false
 	}
 	if !ok {

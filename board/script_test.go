@@ -46,7 +46,9 @@ func play(t *testing.T, file string, way harness) []byte {
 			h = newHarness(arg(d, "providers", 12), arg(d, "validators", 4), assay.NetworkKind(text(d, "kind", "dev")))
 			h.recode, h.often = way.recode, way.often
 			if arg(d, "referee", 0) == 1 {
-				SetReferee(assay.RuntimeWasm, theToy)
+				toy := theToy
+				toy.Span = uint64(arg(d, "epochs", 0)) * toySpan
+				SetReferee(assay.RuntimeWasm, toy)
 			}
 			h.g.Params.WatchShare = assay.PPM(arg(d, "watch", 0))
 			h.g.Params.Liability = assay.Millis(arg(d, "liability", 0))
@@ -105,6 +107,9 @@ func command(t *testing.T, h *harness, d *datadriven.TestData) string {
 func messages(t *testing.T, h *harness, input string, refused *strings.Builder) {
 	verbs := map[string]func(int, string) error{
 		"commit": h.commit, "tag": h.tag, "open": h.open, "attest": h.attest, "answer": h.answer,
+		"checkpoint": func(seat int, state string) error { return h.checkpoint(seat, state, true) },
+		"confirm":    func(seat int, state string) error { return h.checkpoint(seat, state, false) },
+		"resume":     h.resume,
 	}
 	for line := range strings.Lines(input) {
 		verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")

@@ -103,13 +103,17 @@ func (c *Case) settleDispute(s *assay.Settlement, n int) {
 			pot += f.Slashed
 		}
 	}
-	ends, program, burned := c.Disputes[n].payout(uint16(n), pot)
+	ends, program, burned := c.Disputes[n].payout(uint16(n), pot, c.spared(n))
 	s.Claims = append(s.Claims, ends...)
 	for _, x := range program {
 		s.Posters = append(s.Posters, assay.Payment{To: x.To, Amount: x.Amount, Code: PayProgram})
 	}
-	s.Burned += burned
 	s.Burned -= pot
+	for _, x := range c.damages(n, burned, pot) {
+		s.Posters = append(s.Posters, x)
+		burned -= x.Amount
+	}
+	s.Burned += burned
 }
 
 // VoidClaim is the number, in a record, of a challenge that no game has taken.
@@ -117,7 +121,7 @@ const VoidClaim = ^uint16(0)
 
 // payout divides the bonds of a dispute and the stake slashed by it. It sums to
 // them exactly.
-func (d *Dispute) payout(n uint16, pot assay.Amount) (ends []assay.ClaimEnd, program []dispute.Share, burned assay.Amount) {
+func (d *Dispute) payout(n uint16, pot, spared assay.Amount) (ends []assay.ClaimEnd, program []dispute.Share, burned assay.Amount) {
 	if k := d.Challenge; k != nil && (d.Game == nil || d.Void != "") {
 		code := d.Void
 		if code == "" {
@@ -137,7 +141,7 @@ func (d *Dispute) payout(n uint16, pot assay.Amount) (ends []assay.ClaimEnd, pro
 	for _, p := range d.Posters {
 		posted = append(posted, dispute.Share{To: p.Who, Amount: p.Cost})
 	}
-	out := d.Game.Payout(pot, posted)
+	out := d.Game.PayoutSparing(pot, posted, spared)
 	for _, e := range out.Claims {
 		e.Dispute = n
 		ends = append(ends, e)
@@ -172,6 +176,8 @@ func (c *Case) found(p *assay.Params, plan *Plan) []assay.FoundFault {
 // wrong says what has proved a seat wrong.
 func (c *Case) wrong(seat *Seat) string {
 	switch {
+	case c.poisoned(seat):
+		return "the dispute has left another state than a checkpoint of its own, from which others went on"
 	case seat.Result == nil:
 		return "its tag differs from another's, or it was watched, and it never opened"
 	case seat.Lost == 0:
@@ -197,7 +203,7 @@ func (c *Case) fault(p *assay.Params, seat *Seat, found []assay.FoundFault) (ass
 	case assay.FaultUnavailable:
 		f.Penalty = seat.Bond.Share(p.Unavailable)
 		return f, f.Penalty - f.Penalty/2, true
-	case assay.FaultLate, assay.FaultDifferent:
+	case assay.FaultLate, assay.FaultDifferent, assay.FaultMisled:
 	}
 	return f, 0, true
 }
@@ -223,6 +229,8 @@ func (c *Case) classOf(seat *Seat, found []assay.FoundFault) (assay.FaultClass, 
 		return assay.FaultProvedWrong, text
 	}
 	switch seat.State {
+	case assay.Misled:
+		return assay.FaultMisled, "it went on from a checkpoint that the dispute has refuted"
 	case assay.Late:
 		return assay.FaultLate, "did not commit in time"
 	case assay.Abandoned:

@@ -1,6 +1,8 @@
 package board
 
 import (
+	"cmp"
+
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/dispute"
 	"github.com/capacloud/assay/policy"
@@ -12,6 +14,11 @@ type entry struct {
 	check assay.Check
 	first int // replicas that it asks for at once
 	most  int // replicas that may tag on its behalf
+	// trust is how many seats must have posted a state before a replacement may
+	// go on from it: as many as the check wants to agree on a result, or the
+	// epochs before would rest on fewer executions than those behind. One where
+	// a window is what the check rests on, and zero means one.
+	trust int
 	// The check waits for whoever disagrees: validators attest that the inputs
 	// can be had, a share of the jobs get a watcher, and a claim is a challenge.
 	window assay.Millis
@@ -21,7 +28,7 @@ type entry struct {
 // is refused as not available. Tests put checks of other families in it.
 var table = map[policy.Op]func(*policy.Expr) entry{
 	policy.Quorum: func(e *policy.Expr) entry {
-		return entry{check: quorum.New(e.N, e.Agree), first: e.N, most: quorum.Max(e.N)}
+		return entry{check: quorum.New(e.N, e.Agree), first: e.N, most: quorum.Max(e.N), trust: cmp.Or(e.Agree, e.N)}
 	},
 	policy.Optimistic: func(e *policy.Expr) entry {
 		return entry{check: dispute.Optimistic(e.Window, e.String()), first: 1, most: 3, window: e.Window}

@@ -20,11 +20,19 @@ func (wasmReferee) Steps(job *assay.Job, fuel uint64) uint64 {
 }
 
 func (wasmReferee) Positions(image []byte, job *assay.Job) uint64 {
+	if len(image) == 0 {
+		return uint64(step.Epochs(&job.Limits)) * step.EpochSpan(&job.Limits)
+	}
 	im, err := wasm.DecodeImage(image)
 	if err != nil {
 		return 0 // Machine refuses it
 	}
 	return step.Positions(im, &job.Limits)
+}
+
+// EpochSpan implements EpochReferee.
+func (wasmReferee) EpochSpan(job *assay.Job) (uint64, uint32) {
+	return step.EpochSpan(&job.Limits), step.Epochs(&job.Limits) - 1
 }
 
 func (wasmReferee) Lower(program []byte) Lowering { return wasmLowering{wasm.NewImage(program)} }

@@ -89,7 +89,12 @@ type Payout struct {
 // So the first mover at a position is always made whole, see Rules.Bond, and so
 // is the second; a later one, who repeated what two others had said, is as far as
 // the losers' bonds go. Where no claim has lost there is the pot alone.
-func (g *Game) Payout(pot assay.Amount, program []Share) Payout {
+func (g *Game) Payout(pot assay.Amount, program []Share) Payout { return g.PayoutSparing(pot, program, 0) }
+
+// PayoutSparing is Payout with no bounty on so much of what costs have left: the
+// bonds of claims that were lost in good faith, which the caller returns out of
+// Burned.
+func (g *Game) PayoutSparing(pot assay.Amount, program []Share, spared assay.Amount) Payout {
 	var out Payout
 	left := pot
 	first := -1
@@ -121,7 +126,7 @@ func (g *Game) Payout(pot assay.Amount, program []Share) Payout {
 		out.Claims[e.claim].Costs += take(e.move.Cost)
 	}
 	if first >= 0 {
-		out.Claims[first].Bounty = take(left.Share(bounty))
+		out.Claims[first].Bounty = take((left - min(spared, left)).Share(bounty))
 	}
 	out.Burned = left
 	return out

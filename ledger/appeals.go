@@ -157,16 +157,19 @@ func (w *block) endAppeal(c *board.Case, a *board.Appeal) error {
 // returns the liabilities that are left.
 func (w *block) slashAll(c *board.Case, a *board.Appeal, held []liability) ([]liability, error) {
 	left := slices.Clone(held)
-	for _, s := range a.Supporters {
-		i := slices.IndexFunc(left, func(x liability) bool { return x.Provider == s.Provider && x.Stake == s.Stake })
-		if s.Stake > 0 && i < 0 {
-			return nil, assay.Refuse(market.CodeUnbalanced, "%s of %s is not held", s.Stake, s.Provider.Short())
+	for _, s := range a.Revocation.Faults {
+		if s.Class != assay.FaultProvedWrong {
+			continue // misled: it keeps its stake
+		}
+		i := slices.IndexFunc(left, func(x liability) bool { return x.Provider == s.Provider && x.Stake == s.Slashed })
+		if s.Slashed > 0 && i < 0 {
+			return nil, assay.Refuse(market.CodeUnbalanced, "%s of %s is not held", s.Slashed, s.Provider.Short())
 		}
 		if i >= 0 {
 			left = slices.Delete(left, i, i+1)
 		}
 		p, _ := w.l.providers.get(s.Provider)
-		m, err := p.Market.Slash(s.Stake)
+		m, err := p.Market.Slash(s.Slashed)
 		if err != nil {
 			return nil, err
 		}

@@ -220,6 +220,8 @@ func copyCase(c *board.Case) *board.Case {
 	d.Attests = slices.Clone(c.Attests)
 	d.Inputs = slices.Clone(c.Inputs)
 	d.Disputes = c.CopyDisputes()
+	d.Checkpoints = slices.Clone(c.Checkpoints)
+	d.Resumes = slices.Clone(c.Resumes)
 	d.Unmet = slices.Clone(c.Unmet)
 	d.Request = copyOf(c.Request)
 	d.Challenge = copyOf(c.Challenge)

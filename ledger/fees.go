@@ -28,7 +28,7 @@ func gasOf(k assay.Kind) uint64 {
 		return 18_000 // the provider's consent is a second signature
 	case assay.KindSubmit:
 		return 30_000 // and gasPerSeat for each
-	case assay.KindCommit, assay.KindTag, assay.KindOpen, assay.KindAttest:
+	case assay.KindCommit, assay.KindTag, assay.KindOpen, assay.KindAttest, assay.KindCheckpoint, assay.KindResume:
 		return 10_000
 	case assay.KindAnswer, assay.KindEvidence:
 		return 20_000

@@ -80,6 +80,10 @@ func (w *block) onCase(from assay.Key, m assay.Message) error {
 		return on(m.Job, func(c *board.Case) error { return c.Attest(w.params, w.l.genesis, w.at, from, m) })
 	case *assay.Answer:
 		return on(m.Job, func(c *board.Case) error { return c.Answer(w.params, w.at, from, m) })
+	case *assay.PostCheckpoint:
+		return on(m.Job, func(c *board.Case) error { return c.Checkpoint(w.params, w.at, from, m) })
+	case *assay.PostResume:
+		return on(m.Job, func(c *board.Case) error { return c.Resume(w.params, w.at, from, m) })
 	case *assay.PostEvidence:
 		return on(m.Job, func(c *board.Case) error { return c.Evidence(w.params, w.at, from, m) })
 	}

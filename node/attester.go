@@ -42,6 +42,7 @@ type attesterLoop struct {
 	wallet Wallet
 	events chan provider.Event
 	tasks  sync.WaitGroup
+	copies mirror
 }
 
 // RunAttester drives a validator's attester until ctx ends or the network is
@@ -57,7 +58,9 @@ func RunAttester(ctx context.Context, cfg AttesterConfig) error {
 	defer a.tasks.Wait()
 	defer cancel()
 	return drive(ctx, cfg.Network, a.events, core, a.perform, func(ctx context.Context) (s provider.State, err error) {
-		s.Cases, err = cfg.Network.Cases(ctx, ledger.Filter{Open: true})
+		if s.Cases, err = cfg.Network.Cases(ctx, ledger.Filter{Open: true}); err == nil {
+			a.mirror(ctx, s.Cases)
+		}
 		return s, err
 	})
 }

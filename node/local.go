@@ -52,6 +52,9 @@ type LocalConfig struct {
 	NoWatcher bool
 	// Trace makes the tracers of honest parties; nil: the canonical machine.
 	Trace TraceFunc
+	// CheckpointEvery is how often providers post checkpoints of programs with
+	// epochs, which takes an Executor that is an executor.Epochs; zero: never.
+	CheckpointEvery assay.Millis
 }
 
 // Local is a running in-process network.
@@ -140,16 +143,48 @@ type turns struct {
 	free chan struct{}
 }
 
-func newTurns(x executor.Executor) *turns {
-	return &turns{x, make(chan struct{}, min(max(2, runtime.GOMAXPROCS(0)), turnsMax))}
+func newTurns(x executor.Executor) executor.Executor {
+	t := &turns{x, make(chan struct{}, min(max(2, runtime.GOMAXPROCS(0)), turnsMax))}
+	if e, ok := x.(executor.Epochs); ok {
+		return epochTurns{t, e}
+	}
+	return t
+}
+
+// epochTurns is turns of an executor that shows epochs.
+type epochTurns struct {
+	*turns
+	epochs executor.Epochs
+}
+
+// Check implements executor.Epochs.
+func (t epochTurns) Check(job *assay.Job, from executor.Checkpoint) error {
+	return t.epochs.Check(job, from)
+}
+
+// ExecuteEpochs implements executor.Epochs.
+func (t epochTurns) ExecuteEpochs(ctx context.Context, job *assay.Job, a executor.Artifacts, from *executor.Checkpoint, each func(executor.Boundary) error) (*executor.Outcome, error) {
+	if err := t.take(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-t.free }()
+	return t.epochs.ExecuteEpochs(ctx, job, a, from, each)
+}
+
+// take waits for a turn.
+func (t *turns) take(ctx context.Context) error {
+	select {
+	case t.free <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Execute implements executor.Executor.
 func (t *turns) Execute(ctx context.Context, job *assay.Job, a executor.Artifacts) (*executor.Outcome, error) {
-	select {
-	case t.free <- struct{}{}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if err := t.take(ctx); err != nil {
+		return nil, err
 	}
 	defer func() { <-t.free }()
 	return t.Executor.Execute(ctx, job, a)
@@ -223,10 +258,18 @@ func (l *Local) startActors(ctx context.Context, cfg LocalConfig, account ed2551
 	network := g.ID()
 	served := map[assay.Key]blob.Source{}
 	turns := NewMachines()
+	sourceOf := func(ctx context.Context, key assay.Key) (blob.Source, error) {
+		if s, ok := served[key]; ok {
+			return s, nil
+		}
+		return SourceByOffer(l.Network)(ctx, key)
+	}
+	for _, p := range parties {
+		served[assay.KeyOf(p.key)] = p.public
+	}
 	for i, p := range parties {
 		key := assay.KeyOf(p.key)
-		served[key] = p.public
-		core, err := provider.New(provider.Config{Network: network, Key: key, Secret: p.key.Seed(), Capacity: 2, ClockStep: g.Params.ClockStep})
+		core, err := provider.New(provider.Config{Network: network, Key: key, Secret: p.key.Seed(), Capacity: 2, ClockStep: g.Params.ClockStep, CheckpointEvery: cfg.CheckpointEvery})
 		if err != nil {
 			return err
 		}
@@ -237,7 +280,8 @@ func (l *Local) startActors(ctx context.Context, cfg LocalConfig, account ed2551
 				Executor: adversary.Executor(p.player, key, cfg.Executor),
 				Source:   l.Blobs, Work: p.work, Public: p.public,
 				Trace: traceOf(p.player, key, cfg.Trace), Machines: turns,
-				Logger: cfg.Logger.With(slog.Int("provider", i+1)),
+				SourceOf: sourceOf,
+				Logger:   cfg.Logger.With(slog.Int("provider", i+1)),
 			})
 		})
 	}
@@ -249,12 +293,7 @@ func (l *Local) startActors(ctx context.Context, cfg LocalConfig, account ed2551
 	l.start(ctx, cfg.Logger, func() error {
 		return RunAttester(ctx, AttesterConfig{
 			Network: l.Network, Account: account, Store: l.Blobs, Logger: cfg.Logger,
-			SourceOf: func(ctx context.Context, key assay.Key) (blob.Source, error) {
-				if s, ok := served[key]; ok {
-					return s, nil
-				}
-				return SourceByOffer(l.Network)(ctx, key)
-			},
+			SourceOf: sourceOf,
 		})
 	})
 	return nil

@@ -62,6 +62,8 @@ func newBenchWith(tb testing.TB, cfg LocalConfig) *bench {
 	tb.Cleanup(func() { b.engine.Close(ctx) })
 	if c, ok := cfg.Executor.(*counting); ok {
 		c.Executor = b.engine
+	} else if g, ok := cfg.Executor.(*gate); ok {
+		g.Epochs = wasm.Epochs{Executor: b.engine}
 	} else {
 		cfg.Executor = b.engine
 	}

@@ -35,6 +35,8 @@ type ProviderConfig struct {
 	Trace    TraceFunc   // of jobs whose results it defends; nil: the canonical machine
 	Machines Machines    // nil: turns of its own
 	Logger   *slog.Logger
+	// SourceOf returns where a provider serves its checkpoints; nil: nowhere.
+	SourceOf func(ctx context.Context, provider assay.Key) (blob.Source, error)
 }
 
 // providerLoop carries a core's effects out.
@@ -44,6 +46,7 @@ type providerLoop struct {
 	events chan provider.Event
 	tasks  sync.WaitGroup
 	traces *traces
+	keeps  keeps
 
 	mu      sync.Mutex
 	running map[assay.JobID]context.CancelFunc
@@ -108,6 +111,10 @@ func (p *providerLoop) perform(ctx context.Context, effect provider.Effect) {
 	switch e := effect.(type) {
 	case provider.Execute:
 		p.execute(ctx, e)
+	case provider.Restore:
+		p.tasks.Go(func() { p.tell(ctx, p.restore(ctx, e)) })
+	case provider.Keep:
+		p.keeps.ask(e.Job)
 	case provider.Cancel:
 		p.stop(e.Job)
 	case provider.Send:
@@ -117,7 +124,7 @@ func (p *providerLoop) perform(ctx context.Context, effect provider.Effect) {
 	case provider.OpenLeaves:
 		p.tasks.Go(func() { p.openLeaves(ctx, e) })
 	case provider.Trace:
-		p.traces.ask(ctx, e.Ask, func(a challenger.Answer) { p.tell(ctx, provider.Traced{Answer: a}) })
+		p.traces.askFrom(ctx, e.Ask, e.From, func(a challenger.Answer) { p.tell(ctx, provider.Traced{Answer: a}) })
 	case provider.Untrace:
 		p.traces.drop(e.Job)
 	case provider.Report:
@@ -140,7 +147,7 @@ func (p *providerLoop) execute(ctx context.Context, e provider.Execute) {
 	p.mu.Unlock()
 	p.tasks.Go(func() {
 		defer p.stop(e.ID)
-		result, err := p.result(ctx, &e.Job)
+		result, err := p.result(ctx, &e)
 		if ctx.Err() != nil {
 			return // cancelled: no answer is due
 		}
@@ -158,11 +165,11 @@ func (p *providerLoop) stop(job assay.JobID) {
 }
 
 // result fetches what a job needs, runs it, and keeps the output.
-func (p *providerLoop) result(ctx context.Context, job *assay.Job) (assay.Result, error) {
-	if err := fetchJob(ctx, p.Work, p.Source, job); err != nil {
+func (p *providerLoop) result(ctx context.Context, e *provider.Execute) (assay.Result, error) {
+	if err := fetchJob(ctx, p.Work, p.Source, &e.Job); err != nil {
 		return assay.Result{}, fmt.Errorf("fetch program and input: %w", err)
 	}
-	outcome, err := p.Executor.Execute(ctx, job, p.Work)
+	outcome, err := p.run(ctx, e)
 	if err != nil {
 		return assay.Result{}, fmt.Errorf("execute: %w", err)
 	}

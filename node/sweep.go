@@ -59,6 +59,12 @@ func sweep(ctx context.Context, n Network, s *blob.Store) (blob.Collected, error
 		for _, e := range c.Job.Artifacts() {
 			needed[e.Digest] = true
 		}
+		for _, k := range c.Checkpoints {
+			needed[k.File] = true
+		}
+		for _, r := range c.Resumes {
+			needed[r.File] = true
+		}
 		for i := range c.Seats {
 			if r := c.Seats[i].Result; r != nil {
 				needed[r.Output] = true

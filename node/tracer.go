@@ -9,6 +9,7 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/challenger"
 	"github.com/capacloud/assay/dispute"
 	"github.com/capacloud/assay/machine/interp"
@@ -133,6 +134,7 @@ func NewMachines() Machines { return make(Machines, max(1, runtime.GOMAXPROCS(0)
 
 // traces answers one actor's questions, job by job.
 type traces struct {
+	store *blob.Store
 	open  func(ctx context.Context, job *assay.Job) (challenger.Tracer, error)
 	turns Machines
 	tasks *sync.WaitGroup
@@ -148,7 +150,7 @@ func newTraces(trace TraceFunc, turns Machines, store *blob.Store, src blob.Sour
 	if turns == nil {
 		turns = NewMachines()
 	}
-	return &traces{turns: turns, tasks: tasks, jobs: map[assay.JobID]*traced{}, open: func(ctx context.Context, job *assay.Job) (challenger.Tracer, error) {
+	return &traces{store: store, turns: turns, tasks: tasks, jobs: map[assay.JobID]*traced{}, open: func(ctx context.Context, job *assay.Job) (challenger.Tracer, error) {
 		if err := fetchJob(ctx, store, src, job); err != nil {
 			return nil, fmt.Errorf("fetch program and input: %w", err)
 		}
@@ -164,10 +166,17 @@ type traced struct {
 	asking sync.Mutex
 	mu     sync.Mutex
 	tracer challenger.Tracer // guarded by mu
+
+	resumed challenger.Tracer // of a run that went on from a checkpoint; guarded by asking
 }
 
 // ask answers in a goroutine of its own, unless the job is dropped first.
 func (t *traces) ask(ctx context.Context, e challenger.Ask, tell func(challenger.Answer)) {
+	t.askFrom(ctx, e, nil, tell)
+}
+
+// askFrom is ask about a run that went on from a checkpoint; nil: it did not.
+func (t *traces) askFrom(ctx context.Context, e challenger.Ask, from *board.Resume, tell func(challenger.Answer)) {
 	t.mu.Lock()
 	job := t.jobs[e.ID]
 	if job == nil {
@@ -177,14 +186,14 @@ func (t *traces) ask(ctx context.Context, e challenger.Ask, tell func(challenger
 	}
 	t.mu.Unlock()
 	t.tasks.Go(func() {
-		answer := t.answer(job, e)
+		answer := t.answer(job, e, from)
 		if job.ctx.Err() == nil {
 			tell(answer)
 		}
 	})
 }
 
-func (t *traces) answer(job *traced, e challenger.Ask) challenger.Answer {
+func (t *traces) answer(job *traced, e challenger.Ask, from *board.Resume) challenger.Answer {
 	tracer, err := t.tracerOf(job, &e.Job)
 	if err != nil {
 		return challenger.Answer{Job: e.ID, Question: e.Question, Err: err}
@@ -202,6 +211,11 @@ func (t *traces) answer(job *traced, e challenger.Ask) challenger.Answer {
 	case <-job.ctx.Done():
 		return challenger.Answer{Job: e.ID, Question: e.Question, Err: context.Cause(job.ctx)}
 	}
+	if from != nil {
+		if tracer, err = t.resumed(job, &e.Job, tracer, from); err != nil {
+			return challenger.Answer{Job: e.ID, Question: e.Question, Err: err}
+		}
+	}
 	return challenger.AnswerOf(job.ctx, tracer, e.ID, e.Question)
 }
 
@@ -217,6 +231,19 @@ func (t *traces) tracerOf(job *traced, j *assay.Job) (challenger.Tracer, error) 
 		job.tracer = tracer
 	}
 	return job.tracer, nil
+}
+
+// resumed returns the tracer of a run that went on from a checkpoint, made once.
+// It takes the machine, so the caller has its turn.
+func (t *traces) resumed(job *traced, j *assay.Job, whole challenger.Tracer, from *board.Resume) (challenger.Tracer, error) {
+	if job.resumed == nil {
+		tracer, err := t.goOn(job.ctx, whole, j, from)
+		if err != nil {
+			return nil, err
+		}
+		job.resumed = tracer
+	}
+	return job.resumed, nil
 }
 
 // drop forgets a job and stops what runs for it.

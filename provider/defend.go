@@ -16,6 +16,7 @@ func (p *Provider) defend(c *board.Case, seat *board.Seat, w *work) []Effect {
 		return w.rest()
 	}
 	truth := seat.Result.Digest()
+	w.from = c.ResumeOf(seat.Number)
 	return p.play(c, w, truth, challenger.TableOf(p.moment.Clock, c, p.config.Key, truth))
 }
 
@@ -24,6 +25,11 @@ func (p *Provider) defend(c *board.Case, seat *board.Seat, w *work) []Effect {
 func (p *Provider) answerAppeal(a challenger.Appealed) []Effect {
 	w := p.workOf(a.Case.ID)
 	truth := a.Appeal.Result
+	for i := range a.Case.Seats {
+		if s := &a.Case.Seats[i]; s.Provider == p.config.Key {
+			w.from = a.Case.ResumeOf(s.Number)
+		}
+	}
 	return p.play(a.Case, w, truth, challenger.AppealTable(p.moment.Clock, a.Case, a.Appeal, p.config.Key, truth))
 }
 
@@ -46,11 +52,11 @@ func (p *Provider) play(c *board.Case, w *work, truth assay.Digest, t challenger
 		effects = p.warn(c, w, assay.Refuse(CodeUntraced, "job %s: %v", c.ID.Short(), err))
 	}
 	final, asking := w.player.Final(p.moment.Clock)
-	effects = append(effects, performed(asking)...)
+	effects = append(effects, w.performed(asking)...)
 	if final != nil && final.Result.Digest() != truth {
 		return append(effects, p.warn(c, w, assay.Refuse(CodeIndefensible, "job %s: opened %s, the machine says %s", c.ID.Short(), truth.Short(), final.Result.Digest().Short()))...)
 	}
-	return append(effects, performed(w.player.Play(p.moment, t))...)
+	return append(effects, w.performed(w.player.Play(p.moment, t))...)
 }
 
 // rest lets the trace go once nothing is disputed.
@@ -58,18 +64,18 @@ func (w *work) rest() []Effect {
 	if w.player == nil {
 		return nil
 	}
-	effects := performed(w.player.Drop())
+	effects := w.performed(w.player.Drop())
 	w.player = nil
 	return effects
 }
 
 // performed turns the effects of a player into those of a provider.
-func performed(list []challenger.Effect) []Effect {
+func (w *work) performed(list []challenger.Effect) []Effect {
 	var effects []Effect
 	for _, e := range list {
 		switch e := e.(type) {
 		case challenger.Ask:
-			effects = append(effects, Trace{Ask: e})
+			effects = append(effects, Trace{Ask: e, From: w.from})
 		case challenger.Drop:
 			effects = append(effects, Untrace(e))
 		case challenger.Send:

@@ -65,7 +65,8 @@ type Effect interface{ effect() }
 type Execute struct {
 	ID    assay.JobID
 	Job   assay.Job
-	Fresh bool // the store's copy was found to be incomplete: run it again
+	Fresh bool          // the store's copy was found to be incomplete: run it again
+	From  *board.Resume // nil: from the start. Where its bytes are gone, likewise
 }
 
 // Cancel stops an execution that nobody waits for any more. No answer is due.
@@ -110,7 +111,13 @@ type FetchInputs struct {
 
 // Trace asks about the trace of a job whose result this provider defends. The
 // trace may be kept for the next question until Untrace.
-type Trace struct{ Ask challenger.Ask }
+//
+// From is where the provider's run has gone on: its trace is the machine's up to
+// that boundary and its own run's from there.
+type Trace struct {
+	Ask  challenger.Ask
+	From *board.Resume
+}
 
 // Untrace says that no more questions about a job will come.
 type Untrace struct{ Job assay.JobID }

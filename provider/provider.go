@@ -24,6 +24,10 @@ type Config struct {
 	ClockStep  assay.Millis
 	ProveSteps uint64
 	ProveBytes int
+
+	// CheckpointEvery is how much ledger clock lies between two checkpoints that
+	// this provider posts of a run. Zero: it posts none, and goes on from none.
+	CheckpointEvery assay.Millis
 }
 
 // Codes of a configuration that is refused, and of what a provider reports.
@@ -71,6 +75,8 @@ type work struct {
 	published bool
 	reported  bool
 	player    *challenger.Player // while the result is disputed
+	from      *board.Resume      // where the run that led to the result has gone on
+	run       run                // of a program with epochs
 }
 
 type sentKey struct {
@@ -85,7 +91,7 @@ func New(c Config) (*Provider, error) {
 		return nil, assay.Refuse(CodeConfig, "key and network must be named")
 	case len(c.Secret) < 16:
 		return nil, assay.Refuse(CodeConfig, "secret of %d bytes; at least 16", len(c.Secret))
-	case c.Capacity < 0 || c.Resend < 0 || c.ClockStep < 0:
+	case c.Capacity < 0 || c.Resend < 0 || c.ClockStep < 0, c.CheckpointEvery < 0:
 		return nil, assay.Refuse(CodeConfig, "capacity %d, resend %d", c.Capacity, c.Resend)
 	}
 	c.Capacity, c.Resend = cmp.Or(c.Capacity, 1), cmp.Or(c.Resend, 1000)
@@ -104,6 +110,12 @@ func (p *Provider) Step(e Event) []Effect {
 		return p.leavesOpened(e)
 	case Traced:
 		return p.traced(e)
+	case Restored:
+		return p.restored(e)
+	case Passed:
+		return p.passed(e)
+	case Kept:
+		return p.kept(e)
 	}
 	return nil
 }
@@ -180,7 +192,7 @@ func (p *Provider) reconcile(c *board.Case) []Effect {
 		return append(p.defend(c, seat, w), p.deliver(c, seat, w)...)
 	}
 	if w.result == nil {
-		return nil
+		return p.between(c, seat, w)
 	}
 	digest := w.result.Digest()
 	salt := assay.SaltOf(p.config.Secret, c.ID, seat.Number)
@@ -291,9 +303,13 @@ func (p *Provider) start() []Effect {
 			break
 		}
 		w := p.workOf(c.ID)
+		begin := p.begin(c, w)
+		if begin == nil {
+			continue
+		}
 		w.running = true
 		running++
-		effects = append(effects, Execute{ID: c.ID, Job: c.Job, Fresh: w.fresh})
+		effects = append(effects, begin)
 	}
 	return effects
 }
@@ -328,6 +344,7 @@ func (p *Provider) executed(e Executed) []Effect {
 		return p.start() // cancelled meanwhile; its place is free
 	}
 	w.running = false
+	w.run.keeping = false
 	c := p.cases[i]
 	var effects []Effect
 	err := e.Err

@@ -23,6 +23,7 @@ type Referee struct {
 	Result  func(*assay.Job) assay.Result // what a job computes
 	Halt    uint64                        // steps of every run; zero: 1,000
 	Segment uint64                        // the longest that is executed at once; zero: 64
+	Span    uint64                        // steps of an epoch, a power of dispute.Arity; zero: there are none
 }
 
 func (r Referee) halt() uint64    { return cmp.Or(r.Halt, 1000) }
@@ -36,6 +37,14 @@ func (r Referee) Steps(*assay.Job, uint64) uint64 { return r.halt() }
 
 // Positions implements board.Referee: a toy does not wait.
 func (r Referee) Positions([]byte, *assay.Job) uint64 { return 0 }
+
+// EpochSpan implements board.EpochReferee.
+func (r Referee) EpochSpan(*assay.Job) (uint64, uint32) {
+	if r.Span == 0 {
+		return 0, 0
+	}
+	return r.Span, uint32(r.halt() / r.Span)
+}
 
 // Lower implements board.Referee.
 func (r Referee) Lower(program []byte) interface {

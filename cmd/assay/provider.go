@@ -15,6 +15,7 @@ import (
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/api"
 	"github.com/capacloud/assay/blob"
+	executor "github.com/capacloud/assay/executor/wasm"
 	"github.com/capacloud/assay/node"
 	"github.com/capacloud/assay/provider"
 )
@@ -152,7 +153,7 @@ func (o *providerOptions) serve(cmd *cobra.Command, client *api.Client, key ed25
 	}
 	core, err := provider.New(provider.Config{
 		Network: client.Genesis().ID(), Key: assay.KeyOf(key), Secret: key.Seed(), Capacity: int(o.capacity),
-		ClockStep: client.Genesis().Params.ClockStep,
+		ClockStep: client.Genesis().Params.ClockStep, CheckpointEvery: node.Checkpoints,
 	})
 	if err != nil {
 		return err
@@ -169,8 +170,8 @@ func (o *providerOptions) serve(cmd *cobra.Command, client *api.Client, key ed25
 	serving.Go(func() { node.Supervise(ctx, client, log) })
 	serving.Go(func() { node.RunSweeper(ctx, client, log, work, public) })
 	err = node.RunProvider(ctx, node.ProviderConfig{
-		Network: client, Key: key, Core: core, Executor: engine,
-		Source: source, Work: work, Public: public, Logger: log,
+		Network: client, Key: key, Core: core, Executor: executor.Epochs{Executor: engine},
+		Source: source, Work: work, Public: public, SourceOf: node.SourceByOffer(client), Logger: log,
 	})
 	cancel()
 	serving.Wait()

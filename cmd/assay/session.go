@@ -55,7 +55,7 @@ func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*sess
 		s.close()
 		return nil, err
 	}
-	local, err := node.StartLocal(ctx, node.LocalConfig{Providers: o.providers, Cheaters: cheaters, NoWatcher: o.noWatcher, Executor: engine, Logger: u.logger(expected(cheaters)...)})
+	local, err := node.StartLocal(ctx, node.LocalConfig{Providers: o.providers, Cheaters: cheaters, NoWatcher: o.noWatcher, Executor: executor.Epochs{Executor: engine}, CheckpointEvery: node.LocalCheckpoints, Logger: u.logger(expected(cheaters)...)})
 	if err != nil {
 		s.close()
 		endEngine(engine)

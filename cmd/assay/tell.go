@@ -184,6 +184,8 @@ func faultWords(s *board.Seat) string {
 		return "committed and fell silent; another is drawn if the policy and the deadline allow"
 	case assay.Unavailable:
 		return "did not deliver the bytes of its output"
+	case assay.Misled:
+		return "went on from a checkpoint that the dispute has refuted; it keeps its stake"
 	case assay.ProvedWrong:
 		if s.Lost > 0 {
 			return "lost the dispute; its stake is slashed"
