@@ -38,6 +38,7 @@ type View struct {
 	Job        *Job
 	Referee    bool   // the runtime has a machine that decides dissent
 	Inputs     Clock  // since when validators attest to hold program and inputs; zero: they do not
+	Waiting    Clock  // since when no message of a seat is awaited; now, where one is
 	Liability  Millis // how long after its settlement a result stays open to a fraud proof
 	Executions []Execution
 	Candidates []Candidate

@@ -334,6 +334,7 @@ func FuzzDecodeTx(f *testing.F) {
 	job := testJob()
 	f.Add(assay.SignTx(digest(6), testKey("a"), 1, 5, &assay.Submit{Job: job}).Bytes())
 	f.Add(assay.SignTx(digest(6), testKey("a"), 1, 5, &assay.Open{Result: testResult()}, &assay.Tick{}).Bytes())
+	f.Add(assay.SignTx(digest(6), testKey("a"), 1, 5, &assay.PostCheckpoint{Job: job.ID(), Epoch: 3, Root: digest(1), File: digest(2), Size: 9}, &assay.PostResume{Job: job.ID(), Seat: 1, Epoch: 3}).Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tx, err := assay.DecodeTx(b)
 		if err != nil {

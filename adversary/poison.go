@@ -28,7 +28,8 @@ func (p poisoner) ExecuteEpochs(ctx context.Context, job *assay.Job, a executor.
 	})
 }
 
-// poison changes the highest byte in use of a checkpoint's memory.
+// poison changes a byte at the end of every part of a checkpoint's memory that is
+// in use: one byte alone may be of something that the run is done with.
 func poison(file []byte, root assay.Digest, l *assay.Limits) (assay.Digest, []byte, error) {
 	c, err := checkpoint.Open(append([]byte(nil), file...), root, l)
 	if err != nil {
@@ -38,14 +39,13 @@ func poison(file []byte, root assay.Digest, l *assay.Limits) (assay.Digest, []by
 	if len(runs) == 0 {
 		return root, file, nil // all of it is zeros yet: the next boundary has something to change
 	}
-	last := runs[len(runs)-1].Bytes
-	i := len(last) - 1
-	for last[i] == 0 {
-		i--
-	}
-	last[i] = last[i]%255 + 1
 	tree := machine.NewTree(machine.Memory.Depth())
 	for _, run := range runs {
+		i := len(run.Bytes) - 1
+		for i > 0 && run.Bytes[i] == 0 {
+			i--
+		}
+		run.Bytes[i] = run.Bytes[i]%255 + 1
 		for at := 0; at < len(run.Bytes); at += machine.LeafSize {
 			tree.Set(run.Leaf+uint64(at/machine.LeafSize), run.Bytes[at:at+machine.LeafSize])
 		}

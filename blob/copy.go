@@ -29,7 +29,7 @@ const AnyKind merkle.Kind = 0
 // already in dst is read and verified instead, so a second Copy heals a bad
 // disk, and resumes where a failed one ended.
 func Copy(ctx context.Context, dst *Store, src Source, d merkle.Digest, kind merkle.Kind) (merkle.Entry, error) {
-	c := copier{dst: dst, src: src, done: map[merkle.Digest]merkle.Entry{}}
+	c := copier{dst: dst, src: src, fileMax: dst.cfg.FileBytesMax, done: map[merkle.Digest]merkle.Entry{}}
 	if kind != AnyKind {
 		return c.any(ctx, d, kind, 0)
 	}
@@ -42,11 +42,21 @@ func Copy(ctx context.Context, dst *Store, src Source, d merkle.Digest, kind mer
 	return e, err
 }
 
+// CopyFile is Copy of one file, and refuses one of more than size bytes before it
+// is fetched: a stranger names the digest, and what it is of.
+func CopyFile(ctx context.Context, dst *Store, src Source, d merkle.Digest, size uint64) error {
+	c := copier{dst: dst, src: src, fileMax: min(size, dst.cfg.FileBytesMax), done: map[merkle.Digest]merkle.Entry{}}
+	_, err := c.any(ctx, d, merkle.File, 0)
+	return err
+}
+
 // copier remembers what one Copy has done: folders may share children.
 type copier struct {
 	dst  *Store
 	src  Source
 	done map[merkle.Digest]merkle.Entry
+
+	fileMax uint64 // bytes of a file
 }
 
 func (c *copier) any(ctx context.Context, d merkle.Digest, kind merkle.Kind, depth int) (merkle.Entry, error) {
@@ -137,7 +147,7 @@ func (c *copier) file(ctx context.Context, d merkle.Digest) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		_, size, err := c.dst.putFile(ctx, bytes.NewReader(b), &d, c.dst.cfg.FileBytesMax)
+		_, size, err := c.dst.putFile(ctx, bytes.NewReader(b), &d, c.fileMax)
 		return size, err
 	}
 	f, err := src.OpenFile(ctx, d)
@@ -162,8 +172,8 @@ func (c *copier) local(ctx context.Context, d merkle.Digest, t Tree) error {
 
 // stream copies a file chunk by chunk and skips those that dst has.
 func (c *copier) stream(ctx context.Context, d merkle.Digest, f *File) (err error) {
-	if f.Size() > c.dst.cfg.FileBytesMax {
-		return fmt.Errorf("file of %d bytes exceeds %d: %w", f.Size(), c.dst.cfg.FileBytesMax, ErrTooLarge)
+	if f.Size() > c.fileMax {
+		return fmt.Errorf("file of %d bytes exceeds %d: %w", f.Size(), c.fileMax, ErrTooLarge)
 	}
 	if err := f.tree.Verify(d); err != nil {
 		return err

@@ -473,3 +473,18 @@ func FuzzTree(f *testing.F) {
 		_ = tree.Verify(merkle.FileDigest(tree.Size, merkle.ChunksRoot(tree.Chunks)))
 	})
 }
+
+// TestCopyFile: a file that is larger than its poster says is refused before a
+// byte of it is fetched, and a smaller one taken.
+func TestCopyFile(t *testing.T) {
+	src, dst := memory(t, Config{}), memory(t, Config{})
+	e := putFile(t, src, bytesOf(1, 1000))
+	for _, from := range []Source{src, fake{src, nil}} {
+		wantCode(t, CopyFile(t.Context(), dst, from, e.Digest, 999), CodeTooLarge)
+		if _, err := dst.Stat(t.Context(), e.Digest); err == nil {
+			t.Fatal("it is in the store")
+		}
+	}
+	must(t, CopyFile(t.Context(), dst, src, e.Digest, 1000))
+	must(t, dst.Check(t.Context(), e.Digest))
+}

@@ -31,6 +31,14 @@ type Checkpoint struct {
 	At    assay.Clock
 }
 
+// String says how far the seat has come.
+func (k Checkpoint) String() string {
+	if k.File.IsZero() {
+		return fmt.Sprintf("confirms boundary %d", k.Epoch)
+	}
+	return fmt.Sprintf("boundary %d, %d bytes", k.Epoch, k.Size)
+}
+
 // Resume is a seat's word that its run goes on from a checkpoint. It keeps what
 // the checkpoint said, which may have been replaced since.
 type Resume struct {
@@ -42,6 +50,11 @@ type Resume struct {
 	File  assay.Digest
 	Size  uint64
 	At    assay.Clock
+}
+
+// String says from where the seat has gone on.
+func (r Resume) String() string {
+	return fmt.Sprintf("from boundary %d of seat %d", r.Epoch, r.From)
 }
 
 // Checkpoint takes a boundary that a seat has come to. Boundaries come upwards,
@@ -243,6 +256,17 @@ func (c *Case) ResumeOf(seat uint16) *Resume {
 	return &c.Resumes[i]
 }
 
+// ResumesOf returns the resumes that a seat's run rests on: its own, that of the
+// seat which posted the checkpoint, and so on. From names a seat of an earlier
+// draw, so the walk ends.
+func (c *Case) ResumesOf(seat uint16) []Resume {
+	var list []Resume
+	for r := c.ResumeOf(seat); r != nil; r = c.ResumeOf(r.From) {
+		list = append(list, *r)
+	}
+	return list
+}
+
 // blame returns who answers for a seat's result that a game has refuted, and who
 // was misled on the way there, the seat itself first. A seat has gone on from a
 // checkpoint, its poster perhaps from an earlier one, and so on: the earliest
@@ -255,13 +279,12 @@ func (c *Case) blame(g *dispute.Game, seat uint16) (culprit uint16, misled []uin
 	if err != nil || g == nil {
 		return culprit, nil
 	}
-	path := []uint16{seat}
-	// From names a seat of an earlier draw, so the walk ends.
-	for r := c.ResumeOf(seat); r != nil; r = c.ResumeOf(r.From) {
+	var path []uint16
+	for _, r := range c.ResumesOf(seat) {
+		path = append(path, r.Seat)
 		if g.Refutes(uint64(r.Epoch)*span, r.Root) {
 			culprit, misled = r.From, slices.Clone(path)
 		}
-		path = append(path, r.From)
 	}
 	return culprit, misled
 }
@@ -290,14 +313,14 @@ func (c *Case) convict(number uint16, d *Dispute) {
 	}
 }
 
-// poisoned reports whether a seat was proved wrong by a checkpoint of its own.
-func (c *Case) poisoned(seat *Seat) bool {
+// Poisoned reports whether a seat was proved wrong by a checkpoint of its own.
+func (c *Case) Poisoned(seat *Seat) bool {
 	span, _, err := c.epochs()
-	if err != nil || seat.Lost == 0 || seat.State != assay.ProvedWrong {
+	if err != nil || seat.Lost == 0 || int(seat.Lost) > len(c.Disputes) || seat.State != assay.ProvedWrong {
 		return false
 	}
 	g := c.Disputes[seat.Lost-1].Game
-	return slices.ContainsFunc(c.Resumes, func(r Resume) bool {
+	return g != nil && slices.ContainsFunc(c.Resumes, func(r Resume) bool {
 		return r.From == seat.Number && g.Refutes(uint64(r.Epoch)*span, r.Root)
 	})
 }
@@ -338,18 +361,20 @@ func (c *Case) spared(n int) assay.Amount {
 	return sum
 }
 
-// showing returns what a seat has spent on showing that it was misled: a refuted
-// claim of anybody else, or about anything else, is lost as ever.
+// showing returns what a seat has spent on showing that it was misled, by its own
+// checkpoint or by one before: a refuted claim of anybody else, or about anything
+// else, is lost as ever.
 func (c *Case) showing(g *dispute.Game, s *Seat) assay.Amount {
 	span, _, err := c.epochs()
-	r := c.ResumeOf(s.Number)
-	if err != nil || r == nil || g == nil {
+	if err != nil || g == nil {
 		return 0
 	}
+	resumes := c.ResumesOf(s.Number)
 	var sum assay.Amount
 	for k := range g.Claims {
 		x := &g.Claims[k]
-		if x.Author != s.Provider || !g.Shows(k, uint64(r.Epoch)*span, r.Root) {
+		shows := func(r Resume) bool { return g.Shows(k, uint64(r.Epoch)*span, r.Root) }
+		if x.Author != s.Provider || !slices.ContainsFunc(resumes, shows) {
 			continue
 		}
 		sum = saturate(saturate(sum, x.Bond), x.Posted.Cost)

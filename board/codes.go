@@ -32,6 +32,7 @@ const (
 	CodeHorizon      assay.Code = "past-horizon"
 	CodeChunk        assay.Code = "not-the-program"
 	CodeProgramSize  assay.Code = "program-too-large"
+	CodeUnderstated  assay.Code = "program-understated"
 	CodeCheckpoint   assay.Code = "bad-checkpoint"
 	CodeEpochOrder   assay.Code = "epoch-out-of-order"
 	CodeEpochRange   assay.Code = "epoch-out-of-range"
@@ -113,6 +114,7 @@ func Codes() []assay.CodeInfo {
 	add(refusal, CodeAgrees, "the claim ends in the result that it is posted against", "nothing to dispute: keep the bond")
 	add(refusal, CodeChunk, "the bytes are not that part of the job's program", "cut the program that the job names; a chunk has 256 KiB, the last one the rest")
 	add(refusal, CodeProgramSize, "the program is larger than any that can be disputed", "at most 16 MiB")
+	add(refusal, CodeUnderstated, "the program is larger than all that the requester said has to be fetched", "the job cannot be disputed: stakes and bonds were locked for the bytes that were named; submit it again with the right number")
 	add(refusal, CodeFinal, "the settlement cannot be appealed against: nothing was accepted, nobody is liable on this network, or the runtime has no referee", "nothing can be done; a receipt says whether it is final")
 	add(refusal, CodeHorizon, "the liability horizon has passed, and the stake behind the result is released", "watch within the window that the receipt names")
 	add(refusal, CodeImage, "the bytes are no image of a program", "do not trust this file: fetch it from another source")

@@ -47,6 +47,17 @@ func defence(rules *dispute.Rules) assay.Amount {
 	return sum
 }
 
+// silence returns what a liar costs the others who never says a word: each of
+// them claims, and one posts the program. He has posted no bond that would pay for
+// it, so his stake must.
+func silence(rules *dispute.Rules, others int) (assay.Amount, error) {
+	claims, err := rules.Costs.Claim.Mul(uint64(others))
+	if err != nil {
+		return 0, err
+	}
+	return rules.Costs.Program.Add(claims)
+}
+
 // moveCosts is the schedule of a dispute's moves: what the largest message of
 // each kind costs, alone in its transaction.
 func moveCosts(p *assay.Params) dispute.Costs {

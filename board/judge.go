@@ -1,6 +1,7 @@
 package board
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/capacloud/assay"
@@ -9,7 +10,7 @@ import (
 
 // View is the board as its checks see it.
 func (c *Case) View(p *assay.Params, at assay.Moment) assay.View {
-	v := assay.View{Now: at.Time, Clock: at.Clock, Job: &c.Job, Inputs: c.InputsAt, Liability: p.Liability}
+	v := assay.View{Now: at.Time, Clock: at.Clock, Job: &c.Job, Inputs: c.InputsAt, Waiting: cmp.Or(c.Waited, at.Clock), Liability: p.Liability}
 	_, v.Referee = RefereeOf(c.Job.Runtime)
 	for i := range c.Seats {
 		s := &c.Seats[i]
@@ -225,6 +226,7 @@ func (c *Case) atClose() *Case {
 	k := *c
 	k.Verdict, k.Record = nil, nil
 	k.Seats = slices.Clone(c.Seats[:min(int(c.Closed.Seats), len(c.Seats))])
+	k.Resumes = slices.DeleteFunc(slices.Clone(c.Resumes), func(r Resume) bool { return int(r.Seat) >= len(k.Seats) })
 	k.turn(assay.Unavailable, assay.Opened)
 	return &k
 }

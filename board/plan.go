@@ -22,8 +22,9 @@ type Plan struct {
 	CommitClock assay.Millis
 	PhaseTotal  assay.Millis // one commit, tag, open and availability clock
 
-	expr   *policy.Expr
-	checks []entry
+	expr    *policy.Expr
+	checks  []entry
+	silence assay.Amount // what a liar costs the others who never says a word
 }
 
 // NewPlan reads a job's policy and computes its plan. It refuses a policy that
@@ -94,6 +95,9 @@ func (plan *Plan) disputable(p *assay.Params, job *assay.Job, bytes uint64) erro
 		return err
 	}
 	plan.Defence = defence(&rules)
+	if plan.silence, err = silence(&rules, plan.MaxTagged); err != nil {
+		return err
+	}
 	var open assay.Millis
 	for _, e := range plan.checks {
 		if e.window > 0 {
@@ -126,6 +130,7 @@ func (plan *Plan) price(p *assay.Params, job *assay.Job) error {
 	if plan.Stake, err = job.MaxPrice.Mul(uint64(p.StakeTimes)); err != nil {
 		return err
 	}
+	plan.Stake = max(plan.Stake, plan.silence) // zero without referee
 	plan.Bond = job.MaxPrice.Share(p.Bond)
 	// Whatever a settlement adds up stays below this sum.
 	each, err := plan.Stake.Add(plan.Bond)

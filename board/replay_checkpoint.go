@@ -56,8 +56,8 @@ func (c *Case) replayConviction(n int) error {
 		switch {
 		case s.Lost != 0 && int(s.Lost) <= n:
 			continue // it had lost an earlier one
-		case s.Result != nil && s.Shown > d.Ended.Clock:
-			s.State = assay.Assigned // it opened later
+		case s.Result != nil && (s.Shown > d.Ended.Clock || s.Shown == d.Ended.Clock && int(s.Lost) != n+1):
+			s.State = assay.Assigned // it opened later, be it within the same clock
 		case s.State == assay.Unavailable, s.Lost != 0 && s.Result != nil:
 			s.State = assay.Opened
 		case s.Lost != 0 && s.Commit.IsZero():

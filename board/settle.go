@@ -176,7 +176,7 @@ func (c *Case) found(p *assay.Params, plan *Plan) []assay.FoundFault {
 // wrong says what has proved a seat wrong.
 func (c *Case) wrong(seat *Seat) string {
 	switch {
-	case c.poisoned(seat):
+	case c.Poisoned(seat):
 		return "the dispute has left another state than a checkpoint of its own, from which others went on"
 	case seat.Result == nil:
 		return "its tag differs from another's, or it was watched, and it never opened"

@@ -105,4 +105,9 @@ func TestForgetting(t *testing.T) {
 	if pay := b.g.Payout(0, nil); pay.Claims[0].Costs != b.spent[1] {
 		t.Fatalf("refunded %d of %d", pay.Claims[0].Costs, b.spent[1])
 	}
+	for i := range b.g.Claims {
+		if l := b.g.Claims[i].Lost; l != nil && !b.g.Refutes(l.Offset+steps(l.Level), l.Stated) {
+			t.Errorf("what claim %d has lost by is forgotten", i)
+		}
+	}
 }

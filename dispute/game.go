@@ -187,6 +187,7 @@ type Loss struct {
 	Start  assay.Digest // root before the interval
 	Stated assay.Digest // root behind it, as the claim said
 	Proved assay.Digest // root behind it, as the referee found; zero without proof
+	By     []uint16     // claims that stood on Start and Proved then; they may forget it
 }
 
 // WitnessDigest names the witness of a proof.
@@ -241,6 +242,7 @@ func (g *Game) Copy() Game {
 
 func (l *Loss) copy() *Loss {
 	c := *l
+	c.By = slices.Clone(l.By)
 	if l.Rival != nil {
 		c.Rival = new(*l.Rival)
 	}

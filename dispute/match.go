@@ -238,8 +238,20 @@ func (g *Game) refuted(claim, proof int, at assay.Clock) *Loss {
 	}
 	return &Loss{
 		At: at, Code: CodeRefuted, Level: p.Level, Offset: p.Offset, Rival: g.rivalOf(claim, p.Level, p.Offset),
-		Proof: new(uint16(proof)), Start: start, Stated: end, Proved: p.End,
+		Proof: new(uint16(proof)), Start: start, Stated: end, Proved: p.End, By: g.standing(p),
 	}
+}
+
+// standing returns the live claims that say what a proof has found, in their
+// order: they have refined so far.
+func (g *Game) standing(p *Proof) []uint16 {
+	var list []uint16
+	for i := range g.Claims {
+		if start, end, ok := g.interval(&g.Claims[i], p.Level, p.Offset); ok && start == p.Start && end == p.End {
+			list = append(list, uint16(i))
+		}
+	}
+	return list
 }
 
 // front returns the claim's front in an interval, where a rival is or was until

@@ -85,7 +85,7 @@ func (o optimistic) weigh(f *assay.Finding, v assay.View, c assay.Candidate) {
 	attested, assigned := watchers(v, c.Digest)
 	window := max(o.window, c.Redo)
 	watched := fmt.Sprintf("%d of %d assigned watchers attested their own execution", attested, assigned)
-	until := max(opened(v, c), v.Inputs).Add(window)
+	until := opened(v, c).Add(window)
 	switch {
 	case !executed(v, c.Digest):
 		f.Text = "nobody stands behind the result"
@@ -108,15 +108,19 @@ func (o optimistic) weigh(f *assay.Finding, v assay.View, c assay.Candidate) {
 	f.Values[i].Value = assay.Supported
 }
 
-// opened returns since when a candidate is open to challenge. For what survived a
-// dispute that is when the first result was shown: who disagrees with anything
-// could have said so since, and a late delivery opens no second window.
+// opened returns since when a candidate is open to challenge: since its inputs can
+// be had and no seat has to open any more, before which no challenge is taken.
+// Were it since the result was shown, an accomplice who tags and never opens would
+// let the window pass behind a closed door. For what survived a dispute it is when
+// the first result was shown: who disagrees with anything could have said so
+// since, and a late delivery opens no second window.
 func opened(v assay.View, c assay.Candidate) assay.Clock {
-	at := c.Opened
+	at := max(c.Opened, v.Inputs)
+	if !c.Survived {
+		return max(at, v.Waiting)
+	}
 	for _, k := range v.Candidates {
-		if c.Survived {
-			at = min(at, k.Opened)
-		}
+		at = min(at, max(k.Opened, v.Inputs))
 	}
 	return at
 }

@@ -89,7 +89,9 @@ type Payout struct {
 // So the first mover at a position is always made whole, see Rules.Bond, and so
 // is the second; a later one, who repeated what two others had said, is as far as
 // the losers' bonds go. Where no claim has lost there is the pot alone.
-func (g *Game) Payout(pot assay.Amount, program []Share) Payout { return g.PayoutSparing(pot, program, 0) }
+func (g *Game) Payout(pot assay.Amount, program []Share) Payout {
+	return g.PayoutSparing(pot, program, 0)
+}
 
 // PayoutSparing is Payout with no bounty on so much of what costs have left: the
 // bonds of claims that were lost in good faith, which the caller returns out of

@@ -1,6 +1,10 @@
 package dispute
 
-import "github.com/capacloud/assay"
+import (
+	"slices"
+
+	"github.com/capacloud/assay"
+)
 
 // Refutes reports whether the game has shown that the trace which survived has
 // another root than the stated one behind so many steps: a claim that stated it
@@ -27,21 +31,13 @@ func (g *Game) Shows(claim int, position uint64, stated assay.Digest) bool {
 	return l.Offset+steps(l.Level) == position && g.survives(l)
 }
 
-// survives reports whether a surviving claim says what decided a loss. Whoever
-// has proved an interval stands on its start, and had lost by another end.
+// survives reports whether a surviving claim says what decided a loss: it did so
+// at the time, or its author has proved it, and so stood on its start. A claim
+// that fights many rivals forgets its middles, so nothing is looked for in them.
 func (g *Game) survives(l *Loss) bool {
-	stands := func(c *Claim) bool { return c.Live() && !c.Announced() }
-	if p := int(*l.Proof); p < len(g.Proofs) {
-		if by := int(g.Proofs[p].Claim); by < len(g.Claims) && stands(&g.Claims[by]) {
-			return true
-		}
+	stands := func(i uint16) bool {
+		return int(i) < len(g.Claims) && g.Claims[i].Live() && !g.Claims[i].Announced()
 	}
-	for i := range g.Claims {
-		if c := &g.Claims[i]; stands(c) {
-			if start, end, ok := g.interval(c, l.Level, l.Offset); ok && start == l.Start && end == l.Proved {
-				return true
-			}
-		}
-	}
-	return false
+	p := int(*l.Proof)
+	return p < len(g.Proofs) && stands(g.Proofs[p].Claim) || slices.ContainsFunc(l.By, stands)
 }

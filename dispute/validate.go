@@ -49,6 +49,23 @@ func (g *Game) Validate() error {
 			return assay.Refuse(CodeState, "proof %d", i)
 		}
 	}
+	return g.validVictors()
+}
+
+// validVictors refuses a loss by a claim that says otherwise, as far as claims
+// still know what they have said. Every claim is valid by itself.
+func (g *Game) validVictors() error {
+	for i := range g.Claims {
+		l := g.Claims[i].Lost
+		if l == nil {
+			continue
+		}
+		for _, by := range l.By {
+			if start, end, ok := g.interval(&g.Claims[by], l.Level, l.Offset); ok && (start != l.Start || end != l.Proved) {
+				return assay.Refuse(CodeState, "claim %d: it lost by claim %d, which says otherwise", i, by)
+			}
+		}
+	}
 	return nil
 }
 
@@ -92,8 +109,13 @@ func (g *Game) validClaim(c *Claim) error {
 }
 
 func (g *Game) validLoss(l *Loss) error {
-	if l.Level >= g.Rules.Levels || l.Rival != nil && int(*l.Rival) >= len(g.Claims) || l.Proof != nil && int(*l.Proof) >= len(g.Proofs) {
+	if l.Level >= g.Rules.Levels || l.Offset >= g.Rules.Span() || l.Rival != nil && int(*l.Rival) >= len(g.Claims) || l.Proof != nil && int(*l.Proof) >= len(g.Proofs) {
 		return assay.Refuse(CodeState, "it lost to nobody")
+	}
+	for i, by := range l.By {
+		if int(by) >= len(g.Claims) || i > 0 && by <= l.By[i-1] || l.Proof == nil {
+			return assay.Refuse(CodeState, "it lost by claim %d", by)
+		}
 	}
 	return nil
 }

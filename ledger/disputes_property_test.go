@@ -44,7 +44,7 @@ func playDisputes(t *testing.T, seed []byte, policy string, restart bool) *world
 	p.Liability, p.WatchShare = 60_000, 500_000
 	w := newWorld(t, p, 1, "alice", "p1", "p2", "p3", "p4", "p5", "p6", "x", "y", "v1")
 	w.restart = restart
-	w.listProviders(t, 6, 100, 100_000, 3)
+	w.listProviders(t, 6, 100, 10_000_000, 3)
 	sub := w.job("j", "alice", policy, 150, 600_000)
 	sub.Job.Program, sub.Bytes = programDigest(), uint64(len(program))
 	w.remember("j", sub.Job)
@@ -169,7 +169,7 @@ func TestDefenceIsAffordable(t *testing.T) {
 	for _, defences := range []assay.Amount{1, 2} {
 		w := newWorld(t, testParams(), 1, "alice", "p1")
 		w.open(t)
-		w.listProviders(t, 1, 100, 100_000, 2)
+		w.listProviders(t, 1, 100, 10_000_000, 2)
 		first, second := w.job("j1", "alice", "quorum(1)", 150, 600_000), w.job("j2", "alice", "quorum(1)", 150, 600_000)
 		plan, err := board.NewPlan(&w.genesis.Params, &first.Job, first.Bytes)
 		if err != nil || plan.Defence == 0 {

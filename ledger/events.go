@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"slices"
+
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/board"
 )
@@ -34,6 +36,9 @@ const (
 	EventAppeal    EventKind = "appeal"  // likewise, after the settlement
 	EventRevoked   EventKind = "revoked" // the result of a settled job
 	EventImage     EventKind = "image"   // of a program is on record; Job names the program
+
+	EventCheckpoint EventKind = "checkpoint" // Seat has come to a boundary (Text)
+	EventResumed    EventKind = "resumed"    // Seat goes on from another's checkpoint (Text)
 )
 
 // caseEvents tells how a case differs from what it was before the block; old is
@@ -54,6 +59,7 @@ func caseEvents(old, now *board.Case) []Event {
 		}
 		list = append(list, e)
 	}
+	list = append(list, epochEvents(old, now)...)
 	for i := range now.Disputes {
 		if i >= len(old.Disputes) || old.Disputes[i].Running() && !now.Disputes[i].Running() {
 			list = append(list, Event{Kind: EventDispute, Job: now.ID, Text: disputeText(&now.Disputes[i])})
@@ -67,6 +73,20 @@ func caseEvents(old, now *board.Case) []Event {
 	}
 	if !old.Settled() && now.Settled() {
 		list = append(list, Event{Kind: EventSettled, Job: now.ID, Account: now.Job.Requester, Text: now.Record.Settlement.Availability.String()})
+	}
+	return list
+}
+
+// epochEvents tells which checkpoints are new, and who goes on from one.
+func epochEvents(old, now *board.Case) []Event {
+	var list []Event
+	for _, k := range now.Checkpoints {
+		if !slices.Contains(old.Checkpoints, k) {
+			list = append(list, Event{Kind: EventCheckpoint, Job: now.ID, Seat: k.Seat, Account: now.Seats[k.Seat].Provider, Text: k.String()})
+		}
+	}
+	for _, r := range now.Resumes[len(old.Resumes):] {
+		list = append(list, Event{Kind: EventResumed, Job: now.ID, Seat: r.Seat, Account: now.Seats[r.Seat].Provider, Text: r.String()})
 	}
 	return list
 }

@@ -187,6 +187,9 @@ func (w *block) program(from assay.Key, m *assay.PostProgram) error {
 		return assay.Refuse(board.CodeRepeated, "its image is on record")
 	case m.Chunk < 64 && row.Have&(1<<m.Chunk) != 0:
 		return assay.Refuse(board.CodeRepeated, "chunk %d", m.Chunk)
+	case m.Size > c.Bytes:
+		// A requester in league with a liar would have the honest pay for posting it.
+		return assay.Refuse(board.CodeUnderstated, "%d bytes; the requester said %d in all", m.Size, c.Bytes)
 	}
 	if err := board.CheckChunk(program, m); err != nil {
 		return err

@@ -33,7 +33,7 @@ func TestBrokenLoweringStopsNobody(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		w := newWorld(t, testParams(), 1, "alice", "p1", "p2", "p3", "x", "v1")
 		w.restart = restart
-		w.listProviders(t, 3, 100, 100_000, 3)
+		w.listProviders(t, 3, 100, 10_000_000, 3)
 		sub := w.job("j", "alice", "quorum(2)", 150, 600_000)
 		sub.Job.Program, sub.Bytes = programDigest(), uint64(len(program))
 		w.remember("j", sub.Job)
@@ -79,7 +79,7 @@ func TestBrokenLoweringStopsNobody(t *testing.T) {
 func TestLoweringLeavesRoom(t *testing.T) {
 	withReferee(t, theToy)
 	w := newWorld(t, testParams(), 1, "alice", "p1", "p2", "x", "v1")
-	w.listProviders(t, 2, 100, 100_000, 3)
+	w.listProviders(t, 2, 100, 10_000_000, 3)
 	sub := w.job("j", "alice", "quorum(2)", 150, 600_000)
 	sub.Job.Program, sub.Bytes = programDigest(), uint64(len(program))
 	w.mustApply(t, 1000, w.tx("alice", sub))

@@ -108,7 +108,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 
 func (s *script) genesis(t *testing.T, d *datadriven.TestData) string {
 	p := testParams()
-	validators := 1
+	validators, toy := 1, theToy
 	var rich []string
 	for _, a := range d.CmdArgs {
 		number := func() uint64 {
@@ -137,11 +137,13 @@ func (s *script) genesis(t *testing.T, d *datadriven.TestData) string {
 			p.WatchShare = assay.PPM(number())
 		case "referee":
 			s.toy = true
+		case "epochs":
+			toy.Span = epochSpan
 		}
 	}
 	withReferee(t, nil)
 	if s.toy {
-		withReferee(t, theToy)
+		withReferee(t, toy)
 	}
 	s.w = newWorld(t, p, validators, rich...)
 	s.w.restart = s.restart
@@ -330,6 +332,9 @@ func (s *script) message(t *testing.T, signer, kind string, args map[string]stri
 		}
 	}
 	if m := s.seatMessage(kind, c, &seat, args); m != nil {
+		return m
+	}
+	if m := s.epochMessage(t, kind, c, &seat, args); m != nil {
 		return m
 	}
 	t.Fatalf("no message %q", kind)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/capacloud/assay"
@@ -17,7 +18,6 @@ import (
 	"github.com/capacloud/assay/machine/interp"
 	"github.com/capacloud/assay/machine/step"
 	"github.com/capacloud/assay/machine/wasi"
-	"github.com/capacloud/assay/merkle"
 	"github.com/capacloud/assay/provider"
 )
 
@@ -69,17 +69,27 @@ func (p *providerLoop) run(ctx context.Context, e *provider.Execute) (*executor.
 	})
 }
 
-// checkpointOf returns the bytes from which a run goes on. Where they are gone it
-// returns nil: the run from the start comes to the right result in any case.
+// checkpointOf returns the bytes from which a run goes on. Where they are gone
+// everywhere it returns nil: the run from the start comes to the right result. It
+// is the last resort, since another result may be committed to by now.
 func (p *providerLoop) checkpointOf(ctx context.Context, e *provider.Execute) *executor.Checkpoint {
 	if e.From == nil {
 		return nil
 	}
 	file, err := p.Work.ReadFile(ctx, e.From.File)
+	if errors.Is(err, blob.ErrNotFound) {
+		file, err = p.Public.ReadFile(ctx, e.From.File) // a checkpoint of its own, from before a restart
+	}
+	if err != nil {
+		if err = blob.CopyFile(ctx, p.Work, p.Source, e.From.File, e.From.Size); err == nil {
+			file, err = p.Work.ReadFile(ctx, e.From.File)
+		}
+	}
 	if err != nil {
 		p.Logger.Warn("checkpoint lost; the job runs from its start", slog.String("job", e.ID.String()), slog.Any("error", err))
 		return nil
 	}
+	p.Logger.Info("the run goes on from a checkpoint", slog.String("job", e.ID.String()), slog.Any("epoch", e.From.Epoch), slog.Any("seat", e.From.From))
 	return &executor.Checkpoint{Root: e.From.Root, File: file}
 }
 
@@ -121,12 +131,12 @@ func (p *providerLoop) restore(ctx context.Context, e provider.Restore) provider
 // fetchCheckpoint copies a checkpoint into the work store: from where programs
 // and inputs are, since validators keep checkpoints as well, else from its poster.
 func (p *providerLoop) fetchCheckpoint(ctx context.Context, o *provider.Offered) ([]byte, error) {
-	file := o.Checkpoint.File
-	_, err := blob.Copy(ctx, p.Work, p.Source, file, merkle.File)
+	file, size := o.Checkpoint.File, o.Checkpoint.Size
+	err := blob.CopyFile(ctx, p.Work, p.Source, file, size)
 	if err != nil && p.SourceOf != nil {
 		var src blob.Source
 		if src, err = p.SourceOf(ctx, o.Provider); err == nil {
-			_, err = blob.Copy(ctx, p.Work, src, file, merkle.File)
+			err = blob.CopyFile(ctx, p.Work, src, file, size)
 		}
 	}
 	if err != nil {
@@ -156,9 +166,9 @@ func (a *attesterLoop) mirror(ctx context.Context, cases []*board.Case) {
 				continue
 			}
 			a.copies.done[k.File] = true
-			key, file := c.Seats[k.Seat].Provider, k.File
+			key, file, size := c.Seats[k.Seat].Provider, k.File, k.Size
 			a.tasks.Go(func() {
-				if err := a.mirrorOne(ctx, key, file); err != nil {
+				if err := a.mirrorOne(ctx, key, file, size); err != nil {
 					a.copies.mu.Lock()
 					defer a.copies.mu.Unlock()
 					delete(a.copies.done, file)
@@ -168,43 +178,66 @@ func (a *attesterLoop) mirror(ctx context.Context, cases []*board.Case) {
 	}
 }
 
-func (a *attesterLoop) mirrorOne(ctx context.Context, key assay.Key, file assay.Digest) error {
+func (a *attesterLoop) mirrorOne(ctx context.Context, key assay.Key, file assay.Digest, size uint64) error {
 	src, err := a.SourceOf(ctx, key)
 	if err == nil {
-		_, err = blob.Copy(ctx, a.Store, src, file, merkle.File)
+		err = blob.CopyFile(ctx, a.Store, src, file, size)
 	}
 	return err
 }
 
-// goOn returns the tracer of a run that went on from a checkpoint: the machine's
-// own where the checkpoint is right. Where it is not, the provider was misled,
-// and its trace is the machine's up to the boundary and that of its own run from
-// there: a claim of it loses in the very interval that shows who is to blame.
-func (t *traces) goOn(ctx context.Context, whole challenger.Tracer, job *assay.Job, from *board.Resume) (challenger.Tracer, error) {
+// goOn returns the tracer of a run that rests on checkpoints: the machine's own
+// where they are right. Where one is not, the provider was misled, and its trace is
+// the machine's up to that boundary and a run's from there: a claim of it loses in
+// the very interval that shows who is to blame. The earliest comes first, or the
+// claim would accuse a poster that was misled itself.
+func (t *traces) goOn(ctx context.Context, tracer challenger.Tracer, job *assay.Job, from []board.Resume) (challenger.Tracer, error) {
 	r, _ := board.RefereeOf(job.Runtime)
 	e, ok := r.(board.EpochReferee)
 	if !ok {
-		return whole, nil
+		return tracer, nil
 	}
 	span, _ := e.EpochSpan(job)
-	at := uint64(from.Epoch) * span
-	roots, err := whole.Roots(ctx, 0, at, 1)
-	if err != nil || roots[0] == from.Root {
-		return whole, err
+	for _, r := range slices.Backward(from) {
+		at := uint64(r.Epoch) * span
+		roots, err := tracer.Roots(ctx, 0, at, 1)
+		if err != nil {
+			return nil, err
+		}
+		if roots[0] == r.Root {
+			continue
+		}
+		if rest := t.tracerFrom(ctx, job, &r); rest != nil {
+			tracer = &resumedTracer{Tracer: tracer, rest: rest, at: at}
+		}
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 	}
-	file, err := t.store.ReadFile(ctx, from.File)
-	if err != nil {
-		return whole, nil // nothing to show it by
+	return tracer, nil
+}
+
+// tracerFrom returns the tracer of a run that begins at a checkpoint, which is in
+// the store if the provider has gone on from it, and with a validator otherwise.
+// Nil: there is nothing to show it by. Others have chosen these bytes, so nothing
+// about them may keep the provider from showing the checkpoint that it used.
+func (t *traces) tracerFrom(ctx context.Context, job *assay.Job, r *board.Resume) *Tracer {
+	if r.Size > checkpoint.MaxBytes(&job.Limits) || blob.CopyFile(ctx, t.store, t.src, r.File, r.Size) != nil {
+		return nil
 	}
-	c, err := checkpoint.Open(file, from.Root, &job.Limits)
+	file, err := t.store.ReadFile(ctx, r.File)
 	if err != nil {
-		return nil, err
+		return nil
+	}
+	c, err := checkpoint.Open(file, r.Root, &job.Limits)
+	if err != nil {
+		return nil
 	}
 	rest := NewTracer(job, t.store)
-	if err := rest.beginAt(ctx, c); err != nil {
-		return nil, err
+	if rest.beginAt(ctx, c) != nil {
+		return nil
 	}
-	return &resumedTracer{Tracer: whole, rest: rest, at: at}, nil
+	return rest
 }
 
 // beginAt makes the trace of a run from a checkpoint on.

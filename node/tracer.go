@@ -135,6 +135,7 @@ func NewMachines() Machines { return make(Machines, max(1, runtime.GOMAXPROCS(0)
 // traces answers one actor's questions, job by job.
 type traces struct {
 	store *blob.Store
+	src   blob.Source // of checkpoints of others, too
 	open  func(ctx context.Context, job *assay.Job) (challenger.Tracer, error)
 	turns Machines
 	tasks *sync.WaitGroup
@@ -150,7 +151,7 @@ func newTraces(trace TraceFunc, turns Machines, store *blob.Store, src blob.Sour
 	if turns == nil {
 		turns = NewMachines()
 	}
-	return &traces{store: store, turns: turns, tasks: tasks, jobs: map[assay.JobID]*traced{}, open: func(ctx context.Context, job *assay.Job) (challenger.Tracer, error) {
+	return &traces{store: store, src: src, turns: turns, tasks: tasks, jobs: map[assay.JobID]*traced{}, open: func(ctx context.Context, job *assay.Job) (challenger.Tracer, error) {
 		if err := fetchJob(ctx, store, src, job); err != nil {
 			return nil, fmt.Errorf("fetch program and input: %w", err)
 		}
@@ -167,7 +168,7 @@ type traced struct {
 	mu     sync.Mutex
 	tracer challenger.Tracer // guarded by mu
 
-	resumed challenger.Tracer // of a run that went on from a checkpoint; guarded by asking
+	resumed challenger.Tracer // of a run that rests on checkpoints; guarded by asking
 }
 
 // ask answers in a goroutine of its own, unless the job is dropped first.
@@ -175,8 +176,8 @@ func (t *traces) ask(ctx context.Context, e challenger.Ask, tell func(challenger
 	t.askFrom(ctx, e, nil, tell)
 }
 
-// askFrom is ask about a run that went on from a checkpoint; nil: it did not.
-func (t *traces) askFrom(ctx context.Context, e challenger.Ask, from *board.Resume, tell func(challenger.Answer)) {
+// askFrom is ask about a run that rests on checkpoints.
+func (t *traces) askFrom(ctx context.Context, e challenger.Ask, from []board.Resume, tell func(challenger.Answer)) {
 	t.mu.Lock()
 	job := t.jobs[e.ID]
 	if job == nil {
@@ -193,7 +194,7 @@ func (t *traces) askFrom(ctx context.Context, e challenger.Ask, from *board.Resu
 	})
 }
 
-func (t *traces) answer(job *traced, e challenger.Ask, from *board.Resume) challenger.Answer {
+func (t *traces) answer(job *traced, e challenger.Ask, from []board.Resume) challenger.Answer {
 	tracer, err := t.tracerOf(job, &e.Job)
 	if err != nil {
 		return challenger.Answer{Job: e.ID, Question: e.Question, Err: err}
@@ -211,7 +212,7 @@ func (t *traces) answer(job *traced, e challenger.Ask, from *board.Resume) chall
 	case <-job.ctx.Done():
 		return challenger.Answer{Job: e.ID, Question: e.Question, Err: context.Cause(job.ctx)}
 	}
-	if from != nil {
+	if len(from) > 0 {
 		if tracer, err = t.resumed(job, &e.Job, tracer, from); err != nil {
 			return challenger.Answer{Job: e.ID, Question: e.Question, Err: err}
 		}
@@ -233,9 +234,9 @@ func (t *traces) tracerOf(job *traced, j *assay.Job) (challenger.Tracer, error) 
 	return job.tracer, nil
 }
 
-// resumed returns the tracer of a run that went on from a checkpoint, made once.
+// resumed returns the tracer of a run that rests on checkpoints, made once.
 // It takes the machine, so the caller has its turn.
-func (t *traces) resumed(job *traced, j *assay.Job, whole challenger.Tracer, from *board.Resume) (challenger.Tracer, error) {
+func (t *traces) resumed(job *traced, j *assay.Job, whole challenger.Tracer, from []board.Resume) (challenger.Tracer, error) {
 	if job.resumed == nil {
 		tracer, err := t.goOn(job.ctx, whole, j, from)
 		if err != nil {

@@ -16,7 +16,7 @@ func (p *Provider) defend(c *board.Case, seat *board.Seat, w *work) []Effect {
 		return w.rest()
 	}
 	truth := seat.Result.Digest()
-	w.from = c.ResumeOf(seat.Number)
+	w.from = c.ResumesOf(seat.Number)
 	return p.play(c, w, truth, challenger.TableOf(p.moment.Clock, c, p.config.Key, truth))
 }
 
@@ -27,7 +27,7 @@ func (p *Provider) answerAppeal(a challenger.Appealed) []Effect {
 	truth := a.Appeal.Result
 	for i := range a.Case.Seats {
 		if s := &a.Case.Seats[i]; s.Provider == p.config.Key {
-			w.from = a.Case.ResumeOf(s.Number)
+			w.from = a.Case.ResumesOf(s.Number)
 		}
 	}
 	return p.play(a.Case, w, truth, challenger.AppealTable(p.moment.Clock, a.Case, a.Appeal, p.config.Key, truth))

@@ -75,7 +75,8 @@ const maxRoots = 4096
 // the run goes on from a checkpoint.
 func (p *Provider) begin(c *board.Case, w *work) Effect {
 	seat := p.seat(c)
-	execute := Execute{ID: c.ID, Job: c.Job, Fresh: w.fresh, From: c.ResumeOf(seat.Number)}
+	execute := Execute{ID: c.ID, Job: c.Job, Fresh: w.fresh, From: goesOn(c, seat.Number)}
+	w.run.last = p.moment.Clock // a short run is over before it has kept anything
 	if p.config.CheckpointEvery == 0 || execute.From != nil || w.run.scratch || seat.State != assay.Assigned {
 		return execute
 	}
@@ -86,7 +87,7 @@ func (p *Provider) begin(c *board.Case, w *work) Effect {
 	switch {
 	case w.run.picked != nil && slices.Contains(offered, *w.run.picked):
 		return nil // declared, and not on the board yet: see between
-	case len(offered) == 0 || p.begun(c, seat):
+	case len(offered) == 0 || begun(c, seat):
 		w.run.picked, w.run.scratch = nil, true
 		return execute
 	}
@@ -94,9 +95,21 @@ func (p *Provider) begin(c *board.Case, w *work) Effect {
 	return Restore{ID: c.ID, Job: c.Job, From: offered}
 }
 
-// begun reports whether the seat has posted checkpoints: an earlier life of this
-// process has run the job from its start.
-func (p *Provider) begun(c *board.Case, seat *board.Seat) bool {
+// goesOn returns from where a run goes on as far as the ledger knows: from what an
+// earlier life of this process has kept last, which takes nobody's leave, or from
+// where the seat has declared. Nil: nothing is declared.
+func goesOn(c *board.Case, seat uint16) *board.Resume {
+	for _, k := range slices.Backward(c.Checkpoints) { // by seat, then epoch
+		if k.Seat == seat && !k.File.IsZero() {
+			return &board.Resume{Seat: seat, From: seat, Epoch: k.Epoch, Root: k.Root, File: k.File, Size: k.Size, At: k.At}
+		}
+	}
+	return c.ResumeOf(seat)
+}
+
+// begun reports whether the seat has confirmed others' checkpoints, behind which
+// it can go on from none.
+func begun(c *board.Case, seat *board.Seat) bool {
 	return slices.ContainsFunc(c.Checkpoints, func(k board.Checkpoint) bool { return k.Seat == seat.Number })
 }
 

@@ -66,7 +66,7 @@ type Execute struct {
 	ID    assay.JobID
 	Job   assay.Job
 	Fresh bool          // the store's copy was found to be incomplete: run it again
-	From  *board.Resume // nil: from the start. Where its bytes are gone, likewise
+	From  *board.Resume // its own checkpoint, perhaps; nil: from the start. Where its bytes are gone, likewise
 }
 
 // Cancel stops an execution that nobody waits for any more. No answer is due.
@@ -112,11 +112,12 @@ type FetchInputs struct {
 // Trace asks about the trace of a job whose result this provider defends. The
 // trace may be kept for the next question until Untrace.
 //
-// From is where the provider's run has gone on: its trace is the machine's up to
-// that boundary and its own run's from there.
+// From are the checkpoints on which the provider's run rests, the one that it has
+// gone on from first, then the one from which that was made, and so on. Its trace
+// is the machine's up to the earliest that is false, and a run's from there on.
 type Trace struct {
 	Ask  challenger.Ask
-	From *board.Resume
+	From []board.Resume
 }
 
 // Untrace says that no more questions about a job will come.

@@ -75,7 +75,7 @@ type work struct {
 	published bool
 	reported  bool
 	player    *challenger.Player // while the result is disputed
-	from      *board.Resume      // where the run that led to the result has gone on
+	from      []board.Resume     // what the run that led to the result rests on
 	run       run                // of a program with epochs
 }
 

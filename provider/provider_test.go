@@ -290,6 +290,8 @@ type noMachine struct{ board.Referee }
 
 func (noMachine) Steps(*assay.Job, uint64) uint64 { return 1 << 20 }
 
+func (noMachine) Positions([]byte, *assay.Job) uint64 { return 0 }
+
 func TestConfig(t *testing.T) {
 	for _, c := range []Config{{}, {Network: network, Key: self}, {Network: network, Key: self, Secret: secret, Capacity: -1}} {
 		if _, err := New(c); assay.CodeOf(err) != CodeConfig {

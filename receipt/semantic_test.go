@@ -147,7 +147,8 @@ var theirWord = regexp.MustCompile(strings.Join([]string{
 	`^\.Image `,                    // the toy's states do not depend on it
 
 	// Of a dispute: when moves came, in which order, how large and costly they
-	// were; what a claim had stated that has lost, and to which rival.
+	// were; what a claim had stated that has lost, to which rival, and who said
+	// otherwise: such middles are forgotten.
 	`^\.Disputes\[\d\]\.(Asked|Ended)\.`,
 	`^\.Disputes\[\d\]\.(Due|Fuel|Void) `,
 	`^\.Disputes\[\d\]\.Proofs `, // that decided nothing; no receipt carries them
@@ -156,7 +157,7 @@ var theirWord = regexp.MustCompile(strings.Join([]string{
 	`^\.Disputes\[\d\]\.Game\.Claims\[\d\]\.(Sent|Steps|Vector) `,
 	`^\.Disputes\[\d\]\.Game\.Claims\[\d\]\.(Posted|Proved\[\d\]\.Move|Refined\[\d\]\.Move)\.`,
 	`^\.Disputes\[\d\]\.Game\.Claims\[\d\]\.Proved with `,
-	`^\.Disputes\[\d\]\.Game\.Claims\[\d\]\.Lost\.(At|Rival|Stated) `,
+	`^\.Disputes\[\d\]\.Game\.Claims\[\d\]\.Lost\.(At|Rival|Stated|By(\[\d\])?) `,
 	`^\.Disputes\[\d\]\.Game\.Proofs(\[\d\]\.(At|Claim))? `,
 }, "|"))
 

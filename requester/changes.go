@@ -1,6 +1,8 @@
 package requester
 
 import (
+	"slices"
+
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/board"
 )
@@ -19,6 +21,9 @@ func changes(old, now *board.Case) []Effect {
 	}
 	if n := len(old.Seats); len(now.Seats) > n {
 		add(Progress{Kind: Drawn, Total: len(now.Seats), Seats: now.Seats[n:]})
+	}
+	for _, p := range epochs(old, now) {
+		add(p)
 	}
 	for _, step := range steps {
 		before, _ := count(old, step.reached)
@@ -40,6 +45,20 @@ func changes(old, now *board.Case) []Effect {
 		add(Progress{Kind: Decided})
 	}
 	return effects
+}
+
+// epochs lists the checkpoints that are new, and who goes on from one.
+func epochs(old, now *board.Case) []Progress {
+	var list []Progress
+	for _, k := range now.Checkpoints {
+		if !slices.Contains(old.Checkpoints, k) {
+			list = append(list, Progress{Kind: Kept, Checkpoint: k})
+		}
+	}
+	for _, r := range now.Resumes[min(len(old.Resumes), len(now.Resumes)):] {
+		list = append(list, Progress{Kind: Resumed, Resume: r})
+	}
+	return list
 }
 
 // disputes lists what has happened in the case's disputes.

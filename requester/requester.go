@@ -84,6 +84,8 @@ type Progress struct {
 	Faults      []board.Seat   // failed now
 	Verdict     *assay.Verdict // from Decided on
 	Dispute     int            // Disputed, Moved and Ruled: its number in the case
+	Checkpoint  board.Checkpoint
+	Resume      board.Resume
 }
 
 // Done ends the job for this requester. Case is its last state, nil if it was
@@ -108,6 +110,8 @@ const (
 	Committed Kind = "committed"
 	Tagged    Kind = "tagged"
 	Opened    Kind = "opened"
+	Kept      Kind = "checkpoint" // a provider has come to a boundary and keeps its state, or confirms another's
+	Resumed   Kind = "resumed"    // a provider goes on from another's checkpoint
 	Phase     Kind = "phase"
 	Disputed  Kind = "disputed" // results differ and the machine decides
 	Moved     Kind = "moved"    // a party of the dispute has moved

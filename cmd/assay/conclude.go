@@ -26,6 +26,7 @@ type runView struct {
 	Settlement  settlementView   `json:"settlement"`
 	Faults      []faultView      `json:"faults"`
 	Disputes    []disputeSummary `json:"disputes"`
+	Resumes     []resumeView     `json:"resumes"`
 	Receipt     string           `json:"receipt"`
 	Anchor      string           `json:"anchor,omitempty"`
 	Timings     map[string]int64 `json:"timings_ms"`
@@ -153,7 +154,7 @@ func endedAs(r *assay.Result) string {
 
 // disputesTold explains the disputes that led to the verdict.
 func disputesTold(ctx context.Context, net *session, f *node.Finished) []disputeSummary {
-	r := &disputeReader{job: &f.Case.Job, seats: f.Case.Seats}
+	r := &disputeReader{job: &f.Case.Job, c: f.Case}
 	r.lower(ctx, net.store, len(f.Case.Disputes))
 	return r.summaries(f.Case)
 }
@@ -196,6 +197,9 @@ func tellVerdict(u *ui, net *session, f *node.Finished, paths receiptPaths) {
 	for _, x := range s.Claims {
 		u.line("  claim", "%s %s: bond %s, returned %s, costs %s, bounty %s", net.nameOf(x.Author), x.Code, credits(x.Bond), credits(x.Returned), credits(x.Costs), credits(x.Bounty))
 	}
+	for _, x := range s.Posters {
+		u.line("  repaid", "%s to %s: %s", credits(x.Amount), net.nameOf(x.To), x.Code)
+	}
 	for _, x := range s.Faults {
 		u.line("  fault", "%s %s: %s (slashed %s, penalty %s)", net.nameOf(x.Provider), x.Class, x.Text, credits(x.Slashed), credits(x.Penalty))
 	}
@@ -212,7 +216,7 @@ func viewOf(ctx context.Context, store *blob.Store, f *node.Finished) (*runView,
 	v := &runView{
 		Job: f.Case.ID.String(), Verdict: rec.Verdict.Outcome.String(), Policy: f.Case.Job.Policy,
 		Findings: []receipt.Line{}, Assumptions: []receipt.Line{}, Faults: []faultView{},
-		Settlement: settlementOf(&rec.Settlement, f.TxFees),
+		Settlement: settlementOf(&rec.Settlement, f.TxFees), Resumes: resumesOf(f.Case),
 	}
 	for _, x := range rec.Verdict.Findings {
 		v.Findings = append(v.Findings, receipt.Line{Check: x.Check, Outcome: x.Outcome.String(), Text: x.Text})

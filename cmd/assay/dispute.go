@@ -91,7 +91,7 @@ func disputesInReceipt(ctx context.Context, file string) ([]disputeView, assay.J
 	if err != nil {
 		return nil, assay.JobID{}, err
 	}
-	r := &disputeReader{job: &f.Case.Job, seats: f.Case.Seats}
+	r := &disputeReader{job: &f.Case.Job, c: &f.Case}
 	if store, err := openLocalStore(); err == nil {
 		defer end(store)
 		r.lower(ctx, store, len(disputes))
@@ -115,14 +115,13 @@ func disputesOnNetwork(ctx context.Context, network string, job assay.JobID) ([]
 	if err != nil {
 		return nil, networkError(err)
 	}
-	r := &disputeReader{job: &c.Job, seats: c.Seats}
+	r := &disputeReader{job: &c.Job, c: c}
 	if remote, err := blob.NewClient(blob.ClientConfig{Base: network}); err == nil {
 		r.lower(ctx, remote, len(c.Disputes)+len(appeals))
 	}
 	views := r.views(job, c.Disputes, c.Image)
-	r.seats = nil // of an appeal, the supporters answer by their stake
 	for _, a := range appeals {
-		views = append(views, r.view(appealID(job, a.Number), &a.Dispute, int(a.Number), a.Image))
+		views = append(views, r.appeal(a))
 	}
 	return views, nil
 }
@@ -233,6 +232,9 @@ func (l *loserView) words(name string) string {
 	}
 	if l.Instruction != "" {
 		text += ": " + l.Instruction
+	}
+	if l.Misled {
+		text += "; it went on from a checkpoint that is refuted, and keeps its stake"
 	}
 	return text
 }

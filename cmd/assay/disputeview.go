@@ -32,6 +32,7 @@ type loserView struct {
 	Author      assay.Key     `json:"author"`
 	Result      *assay.Digest `json:"result,omitempty"`
 	Code        assay.Code    `json:"code"`
+	Misled      bool          `json:"misled,omitempty"` // it went on from a checkpoint that the dispute has refuted
 	Step        *uint64       `json:"step,omitempty"`
 	Steps       uint64        `json:"segment_steps,omitempty"`
 	Instruction string        `json:"instruction,omitempty"`
@@ -101,7 +102,7 @@ func stepsOf(level uint8) uint64 { return 1 << (5 * uint(level)) }
 // instructions have their function.
 type disputeReader struct {
 	job     *assay.Job
-	seats   []board.Seat
+	c       *board.Case // with the seats that answer for it; nil: an appeal
 	program *wasm.Program
 }
 
@@ -221,20 +222,62 @@ func (v *disputeView) lost(number uint16, c *dispute.Claim) {
 	v.Losers = append(v.Losers, x)
 }
 
-// silent adds the seats whose result nobody defended by a claim.
+// silent adds the seats whose result nobody defended by a claim, and those whose
+// checkpoint is refuted; whoever went on from one was misled.
 func (r *disputeReader) silent(v *disputeView, number int) {
-	for i := range r.seats {
-		s := &r.seats[i]
-		if int(s.Lost) != number+1 || slices.ContainsFunc(v.Losers, func(l loserView) bool { return l.Author == s.Provider }) {
+	if r.c == nil {
+		return
+	}
+	for i := range r.c.Seats {
+		s := &r.c.Seats[i]
+		if int(s.Lost) != number+1 {
 			continue
 		}
-		x := loserView{Author: s.Provider, Code: dispute.CodeSilent}
+		known := v.blame(s.Provider, s.State == assay.Misled)
+		poisoned := r.c.Poisoned(s)
+		if known && !poisoned {
+			continue
+		}
+		x := loserView{Author: s.Provider, Code: dispute.CodeSilent, Misled: s.State == assay.Misled}
+		if poisoned {
+			x.Code = board.CodeRefuted
+		}
 		if s.Result != nil {
 			d := s.Result.Digest()
 			x.Result = &d
 		}
 		v.Losers = append(v.Losers, x)
 	}
+}
+
+// blame says of an author's lost claims whether it was misled, and reports whether
+// there are any.
+func (v *disputeView) blame(author assay.Key, misled bool) (known bool) {
+	for i := range v.Losers {
+		if v.Losers[i].Author == author {
+			v.Losers[i].Misled, known = misled, true
+		}
+	}
+	return known
+}
+
+// appeal tells a late fraud proof. Its supporters answer by their stake, and so
+// does a seat that supported nothing and has misled one that did.
+func (r *disputeReader) appeal(a *board.Appeal) disputeView {
+	k := *r
+	k.c = nil
+	v := k.view(appealID(a.Job, a.Number), &a.Dispute, int(a.Number), a.Image)
+	if a.Revocation == nil {
+		return v
+	}
+	for _, f := range a.Revocation.Faults {
+		v.blame(f.Provider, f.Class == assay.FaultMisled)
+		supports := slices.ContainsFunc(a.Supporters, func(l board.Liable) bool { return l.Seat == f.Seat })
+		if f.Class == assay.FaultProvedWrong && !supports {
+			v.Losers = append(v.Losers, loserView{Author: f.Provider, Code: board.CodeRefuted})
+		}
+	}
+	return v
 }
 
 // proof explains one proof: where it stands, and the machine there, as far as

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,15 +22,19 @@ func newJob() *cobra.Command {
 
 // jobView is the object of `job show --json`.
 type jobView struct {
-	Job        assay.JobID      `json:"job"`
-	Policy     string           `json:"policy"`
-	Phase      string           `json:"phase"`
-	Requester  assay.Key        `json:"requester"`
-	Escrow     assay.Amount     `json:"escrow"`
-	Verdict    string           `json:"verdict,omitempty"`
-	Code       assay.Code       `json:"code,omitempty"`
-	Output     *assay.Digest    `json:"output,omitempty"`
-	Seats      []seatView       `json:"seats"`
+	Job       assay.JobID   `json:"job"`
+	Policy    string        `json:"policy"`
+	Phase     string        `json:"phase"`
+	Requester assay.Key     `json:"requester"`
+	Escrow    assay.Amount  `json:"escrow"`
+	Verdict   string        `json:"verdict,omitempty"`
+	Code      assay.Code    `json:"code,omitempty"`
+	Output    *assay.Digest `json:"output,omitempty"`
+	Seats     []seatView    `json:"seats"`
+
+	Checkpoints []checkpointView `json:"checkpoints,omitempty"`
+	Resumes     []resumeView     `json:"resumes,omitempty"`
+
 	Settlement *settlementView  `json:"settlement,omitempty"`
 	Payments   []paymentView    `json:"payments,omitempty"`
 	Faults     []faultView      `json:"faults,omitempty"`
@@ -146,6 +151,7 @@ func jobViewOf(c *board.Case) jobView {
 		s := &c.Seats[i]
 		v.Seats = append(v.Seats, seatView{s.Number, s.Provider, s.Owner, s.State.String(), s.Price, s.Stake, s.Bond})
 	}
+	v.Checkpoints, v.Resumes = checkpointsOf(c), resumesOf(c)
 	if c.Verdict != nil {
 		v.Verdict, v.Code = c.Verdict.Outcome.String(), c.Verdict.Code
 		if c.Verdict.Result != nil {
@@ -156,14 +162,14 @@ func jobViewOf(c *board.Case) jobView {
 		}
 	}
 	if len(c.Disputes) > 0 {
-		v.Disputes = (&disputeReader{job: &c.Job, seats: c.Seats}).summaries(c)
+		v.Disputes = (&disputeReader{job: &c.Job, c: c}).summaries(c)
 	}
 	if c.Record == nil {
 		return v
 	}
 	s := settlementOf(&c.Record.Settlement, 0)
 	v.Settlement = &s
-	for _, p := range c.Record.Settlement.Payments {
+	for _, p := range slices.Concat(c.Record.Settlement.Payments, c.Record.Settlement.Posters) {
 		v.Payments = append(v.Payments, paymentView{p.To, p.Amount, p.Code})
 	}
 	for _, x := range c.Record.Settlement.Faults {
@@ -181,6 +187,7 @@ func printJob(cmd *cobra.Command, v *jobView, c *board.Case, explain bool) {
 	for _, s := range v.Seats {
 		fmt.Fprintf(w, "seat %-5d %s  %s  price %s, stake %s, bond %s\n", s.Seat, s.Provider, s.State, credits(s.Price), credits(s.Stake), credits(s.Bond))
 	}
+	printEpochs(w, v)
 	for _, x := range v.Findings {
 		fmt.Fprintf(w, "because    %s: %s (%s)\n", x.Check, x.Text, x.Outcome)
 	}

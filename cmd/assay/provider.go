@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +41,7 @@ moment and goes on where the ledger says it stands.`,
 	f.Uint64Var((*uint64)(&o.stake), "stake", 50_000_000, "stake to hold, in micro-credits")
 	f.Uint64Var((*uint64)(&o.price), "price", node.LocalPrice, "price per replica, in micro-credits")
 	f.Uint32Var(&o.capacity, "capacity", 2, "assignments held at once")
+	f.DurationVar(&o.checkpoints, "checkpoints", time.Duration(node.Checkpoints)*time.Millisecond, "time between checkpoints of a program with epochs, from which another provider goes on; 0: none")
 	f.BoolVar(&o.json, "json", false, "print one JSON object when ready")
 	f.BoolVar(&o.verbose, "verbose", false, "log every step")
 	return cmd
@@ -50,6 +52,7 @@ type providerOptions struct {
 	stake, price                   assay.Amount
 	capacity                       uint32
 	json, verbose                  bool
+	checkpoints                    time.Duration
 }
 
 func (o *providerOptions) run(cmd *cobra.Command) error {
@@ -153,7 +156,7 @@ func (o *providerOptions) serve(cmd *cobra.Command, client *api.Client, key ed25
 	}
 	core, err := provider.New(provider.Config{
 		Network: client.Genesis().ID(), Key: assay.KeyOf(key), Secret: key.Seed(), Capacity: int(o.capacity),
-		ClockStep: client.Genesis().Params.ClockStep, CheckpointEvery: node.Checkpoints,
+		ClockStep: client.Genesis().Params.ClockStep, CheckpointEvery: assay.Millis(o.checkpoints.Milliseconds()),
 	})
 	if err != nil {
 		return err

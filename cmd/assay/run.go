@@ -79,6 +79,7 @@ var plantable = []struct {
 	{adversary.Copy, "providers that copy instead of working"},
 	{adversary.Lazy, "providers that guess an empty output"},
 	{adversary.Withhold, "providers that withhold: tags, openings, bytes, in turn"},
+	{adversary.Poison, "providers that post false checkpoints of programs with epochs, and vanish"},
 }
 
 // programArgs counts the arguments before "--".

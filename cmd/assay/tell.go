@@ -34,6 +34,7 @@ type teller struct {
 	submitted bool
 	begin     time.Time // of the phase under way
 	running   *stage    // the line or bar of what the job waits for
+	epoch     uint32    // latest boundary of which somebody keeps the state
 }
 
 // newTeller starts with the wait for the ledger, which is long only where a
@@ -90,6 +91,13 @@ func (t *teller) progress(p requester.Progress, c *board.Case) {
 			t.stop()
 			t.lap("open")
 		}
+	case requester.Kept:
+		if t.running != nil && p.Checkpoint.Epoch > t.epoch {
+			t.epoch = p.Checkpoint.Epoch
+			t.running.update("%s, epoch %s kept", seatsDone(c), credits(uint64(t.epoch)))
+		}
+	case requester.Resumed:
+		t.resumed(p.Resume, c)
 	case requester.Disputed, requester.Moved, requester.Ruled:
 		t.dispute(p, c)
 	case requester.Fault:
@@ -131,8 +139,19 @@ func (t *teller) dispute(p requester.Progress, c *board.Case) {
 	}
 }
 
+// resumed tells who goes on from whose checkpoint.
+func (t *teller) resumed(r board.Resume, c *board.Case) {
+	t.stop()
+	t.u.line("resumed", "%s goes on from epoch %s, of which %s had posted a checkpoint (%s)",
+		t.net.nameOf(providerOf(c, r.Seat)), credits(uint64(r.Epoch)), t.net.nameOf(providerOf(c, r.From)), size(int64(r.Size)))
+	t.executing(c)
+}
+
 // executing opens the line of the seats that were drawn and still count.
-func (t *teller) executing(c *board.Case) {
+func (t *teller) executing(c *board.Case) { t.running = t.u.start("executing", "%s", seatsDone(c)) }
+
+// seatsDone counts the seats that have committed, of those that still count.
+func seatsDone(c *board.Case) string {
 	done, total := 0, 0
 	for i := range c.Seats {
 		if c.Seats[i].State.Failed() {
@@ -143,7 +162,7 @@ func (t *teller) executing(c *board.Case) {
 			done++
 		}
 	}
-	t.running = t.u.start("executing", "%d/%d committed", done, total)
+	return fmt.Sprintf("%d/%d committed", done, total)
 }
 
 func (t *teller) committed(p requester.Progress) {
