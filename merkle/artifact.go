@@ -55,7 +55,7 @@ func FileDigest(size uint64, root Digest) Digest {
 // answers an availability challenge could choose which entry to show.
 func FolderDigest(entries []Entry) Digest {
 	root, _ := sumRoot(entryLeaves(entries)) // CheckEntries is where an overflow is refused
-	return folderDigest(uint64(len(entries)), root)
+	return FolderRootDigest(uint64(len(entries)), root)
 }
 
 func entryLeaves(entries []Entry) []SumNode {

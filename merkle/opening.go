@@ -63,7 +63,7 @@ func VerifyOpening(root Digest, number uint64, o Opening) error {
 		if step.Total != total {
 			return fmt.Errorf("folder %d has %d bytes where its parent says %d: %w", i, step.Total, total, ErrOpening)
 		}
-		if folderDigest(step.Count, SumNode{Digest: step.Root, Weight: step.Total}) != digest {
+		if FolderRootDigest(step.Count, SumNode{Digest: step.Root, Weight: step.Total}) != digest {
 			return fmt.Errorf("folder %d: %w: digest differs", i, ErrOpening)
 		}
 		if total == 0 {
@@ -142,8 +142,9 @@ func ProveEntry(entries []Entry, offset uint64) (FolderStep, uint64) {
 	return step, FolderSize(entries[:i])
 }
 
-// folderDigest is FolderDigest from the root of the sum tree.
-func folderDigest(count uint64, root SumNode) Digest {
+// FolderRootDigest is FolderDigest from the number of entries and the root of
+// their sum tree, for whoever never holds all entries at once.
+func FolderRootDigest(count uint64, root SumNode) Digest {
 	var n [16]byte
 	binary.LittleEndian.PutUint64(n[:8], count)
 	binary.LittleEndian.PutUint64(n[8:], root.Weight)

@@ -29,9 +29,10 @@ func SumLeaf(data []byte, weight uint64) SumNode {
 	return SumNode{Digest: canon.Hash("assay/sum-leaf/1", n[:], data), Weight: weight}
 }
 
-// sumParent hashes both weights with both hashes: were only their total
-// hashed, weight could be moved between siblings.
-func sumParent(l, r SumNode) (SumNode, bool) {
+// SumParent returns the node above two; false if their weights overflow. Both
+// weights are hashed with both hashes: were only their total hashed, weight could
+// be moved between siblings.
+func SumParent(l, r SumNode) (SumNode, bool) {
 	total := l.Weight + r.Weight
 	var n [16]byte
 	binary.LittleEndian.PutUint64(n[:8], l.Weight)
@@ -65,7 +66,7 @@ func sumRoot(leaves []SumNode) (SumNode, bool) {
 	k := split(uint64(len(leaves)))
 	l, okLeft := sumRoot(leaves[:k])
 	r, okRight := sumRoot(leaves[k:])
-	p, ok := sumParent(l, r)
+	p, ok := SumParent(l, r)
 	return p, ok && okLeft && okRight
 }
 
@@ -113,9 +114,9 @@ func findSum(root SumNode, number uint64, leaf SumNode, path []SumStep) (uint64,
 		var ok bool
 		if s.Left {
 			before += s.Sibling.Weight
-			node, ok = sumParent(s.Sibling, node)
+			node, ok = SumParent(s.Sibling, node)
 		} else {
-			node, ok = sumParent(node, s.Sibling)
+			node, ok = SumParent(node, s.Sibling)
 		}
 		if !ok {
 			return 0, fmt.Errorf("weights overflow: %w", ErrSum)

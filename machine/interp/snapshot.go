@@ -88,6 +88,8 @@ func (m *Machine) captureMemory(s *Snapshot) {
 
 var zeroChunk [memChunk]byte
 
+// captureSlots copies whole chunks. They exist: the slots reach 65,536 behind the
+// base of the last frame, and no frame is longer than that less a chunk.
 func (m *Machine) captureSlots(s *Snapshot) {
 	if m.base != nil {
 		s.slots = slices.Clone(m.base.slots)

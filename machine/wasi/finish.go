@@ -114,7 +114,7 @@ func (m *CommittedFiles) finishFolder(r *record) {
 		return
 	}
 	sum := m.foldSums(f.Slot, n)
-	m.finished(r, folderDigest(n, sum), sum.Weight)
+	m.finished(r, merkle.FolderRootDigest(n, sum), sum.Weight)
 }
 
 // folded returns the number of entries in a folder's frontier.
@@ -187,25 +187,9 @@ func (m *CommittedFiles) loadSum(slot uint32, level int) merkle.SumNode {
 
 // sum returns the node above two.
 func (m *CommittedFiles) sum(l, r merkle.SumNode) merkle.SumNode {
-	s, ok := sumParent(l, r)
+	s, ok := merkle.SumParent(l, r)
 	if !ok {
 		m.corrupt()
 	}
 	return s
-}
-
-// sumParent returns the node above two of a sum tree; false if weights overflow.
-func sumParent(l, r merkle.SumNode) (merkle.SumNode, bool) {
-	if l.Weight+r.Weight < l.Weight {
-		return merkle.SumNode{}, false
-	}
-	return merkle.SumRoot([]merkle.SumNode{l, r}), true
-}
-
-// folderDigest is merkle.FolderDigest from the root of the entries' sum tree.
-func folderDigest(count uint64, root merkle.SumNode) canon.Digest {
-	var n [16]byte
-	binary.LittleEndian.PutUint64(n[:8], count)
-	binary.LittleEndian.PutUint64(n[8:], root.Weight)
-	return canon.Hash("assay/folder/1", n[:], root.Digest[:])
 }

@@ -116,9 +116,9 @@ func (o *folderOpening) digest() (canon.Digest, bool) {
 			return merkle.SumLeaf(canon.Marshal(e), e.Size), merkle.CheckEntries([]merkle.Entry{e}) == nil
 		}, func(uint64, uint64) (merkle.SumNode, bool) {
 			return pop(&siblings)
-		}, sumParent)
+		}, merkle.SumParent)
 	}
-	return folderDigest(o.Count, root), ok && len(siblings) == 0
+	return merkle.FolderRootDigest(o.Count, root), ok && len(siblings) == 0
 }
 
 // openFile shows leaves of a file whose leaves have the given hashes.

@@ -237,20 +237,6 @@ func TestBadOpenings(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 // TestFolderDigestIsMerkles holds our copies of two formulas to their owner's.
-func TestFolderDigestIsMerkles(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		var entries []merkle.Entry
-		var leaves []merkle.SumNode
-		for i := range rapid.IntRange(0, 20).Draw(r, "entries") {
-			e := merkle.Entry{Name: string(rune('a' + i)), Kind: merkle.File, Size: uint64(i) * 77}
-			entries, leaves = append(entries, e), append(leaves, merkle.SumLeaf(canon.Marshal(e), e.Size))
-		}
-		if folderDigest(uint64(len(entries)), merkle.SumRoot(leaves)) != merkle.FolderDigest(entries) {
-			r.Fatal("digests differ")
-		}
-	})
-}
-
 func FuzzDecodeWitness(f *testing.F) {
 	s := newShelf()
 	d := s.folder("", s.file("f", string(make([]byte, 5000))), s.file("g", "g"))
