@@ -21,7 +21,7 @@ type Checker interface {
 
 // Checkers returns the usual ones, fresh for one run.
 func Checkers() []Checker {
-	return []Checker{&books{}, &purses{}, truth{}, liable{}, fairness{}, exact{}, replays{}, endings{}, replicas{}}
+	return []Checker{&books{}, &purses{}, truth{}, &misled{}, liable{}, fairness{}, &progress{}, exact{}, replays{}, endings{}, replicas{}}
 }
 
 // none is a checker of nothing, for embedding.
@@ -69,11 +69,12 @@ func (truth) Settled(w *World, c *board.Case) {
 }
 
 // witness returns an honest provider that was drawn in time and told what it
-// found, if the world kept it from nothing.
+// found, if the world kept it from nothing. One that has gone on from a false
+// state knows no better than whoever posted that.
 func (w *World) witness(c *board.Case) *Machine {
 	for i := range c.Seats[:c.Closed.Seats] {
 		s := &c.Seats[i]
-		if m := w.machineOf(s.Provider); s.Result != nil && m.player.IsHonest() && !m.disturbed {
+		if m := w.machineOf(s.Provider); s.Result != nil && m.player.IsHonest() && !m.disturbed && !w.wasMisled(c, s.Number) {
 			return m
 		}
 	}
@@ -134,7 +135,8 @@ func (f fairness) Settled(w *World, c *board.Case) {
 }
 
 // deserves reports whether a seat has to lose its stake: it opened what it had
-// not committed to, or another result than the right one, which was accepted.
+// not committed to, or another result than the right one, which was accepted,
+// unless it was misled.
 func (fairness) deserves(w *World, c *board.Case, seat *board.Seat) bool {
 	v := &c.Record.Verdict
 	switch {
@@ -142,6 +144,8 @@ func (fairness) deserves(w *World, c *board.Case, seat *board.Seat) bool {
 		return false
 	case w.machineOf(seat.Provider).player.Kind == adversary.Contradict:
 		return true
+	case seat.State == assay.Misled && w.wasMisled(c, seat.Number):
+		return false
 	}
 	right := w.right(&c.Job).Result
 	return v.Outcome == assay.Accepted && *v.Result == right && *seat.Result != right && seat.Number < c.Closed.Seats
@@ -191,7 +195,7 @@ func (exact) Settled(w *World, c *board.Case) {
 		}
 		counted++
 		told[*s.Result]++
-		if s.State != assay.ProvedWrong {
+		if s.State != assay.ProvedWrong && s.State != assay.Misled {
 			live++
 		}
 	}

@@ -158,13 +158,13 @@ func TestPursesFire(t *testing.T) {
 		ends[i].Costs = 0
 	}
 	w.Breaches = nil
-	(&purses{}).defence(w, c.ID, &c.Disputes[0], ends, nil)
+	(&purses{}).defence(w, c.ID, &c.Disputes[0], ends, nil, nil)
 	fires(t, w.Failures(), "purses", "that its defence cost")
 	fires(t, w.Failures(), "purses", "for the program")
 	for i := range ends {
 		ends[i].Returned = 0
 	}
-	(&purses{}).defence(w, c.ID, &c.Disputes[0], ends, nil)
+	(&purses{}).defence(w, c.ID, &c.Disputes[0], ends, nil, nil)
 	fires(t, w.Failures(), "purses", "returned 0")
 }
 

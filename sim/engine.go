@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/canon"
 	"github.com/capacloud/assay/challenger"
+	"github.com/capacloud/assay/dispute"
 	"github.com/capacloud/assay/executor"
 	"github.com/capacloud/assay/machine"
 	"github.com/capacloud/assay/machine/step"
@@ -22,23 +24,25 @@ import (
 // however many worlds ask for it, so that a world costs milliseconds. It is safe
 // for concurrent use by several worlds.
 type Engine struct {
-	native executor.Executor
+	native executor.Epochs
 	mu     sync.Mutex
 	runs   map[assay.Digest]*run
 }
 
 // NewEngine returns an engine in which providers execute natively.
-func NewEngine(native executor.Executor) *Engine {
+func NewEngine(native executor.Epochs) *Engine {
 	return &Engine{native: native, runs: map[assay.Digest]*run{}}
 }
 
 // run is one computation, with all that was ever asked about it.
 type run struct {
 	mu      sync.Mutex
-	native  executor.Executor
-	job     assay.Job // one of those that ask for it
+	native  executor.Epochs
+	job     assay.Job            // one of those that ask for it
+	from    *executor.Checkpoint // where it goes on; nil: it begins at the start
 	program *wasm.Program
 	outcome *executor.Outcome
+	passed  []boundary // once there is an outcome
 	end     step.Record
 	at      *position
 	known   map[challenger.Question]challenger.Answer
@@ -46,19 +50,27 @@ type run struct {
 
 // of returns the run of a job. Jobs are the same computation if the machine
 // reads the same of them.
-func (e *Engine) of(job *assay.Job) *run {
+func (e *Engine) of(job *assay.Job) *run { return e.onward(job, nil) }
+
+// onward returns the run of a job from a checkpoint on.
+func (e *Engine) onward(job *assay.Job, from *executor.Checkpoint) *run {
 	work := job.Work()
+	var file assay.Digest
+	if from != nil {
+		file = canon.Hash("assay/sim-checkpoint/1", from.Root[:], from.File)
+	}
 	key := canon.HashValue("assay/sim-run/1", &struct {
 		_      struct{} `cbor:",toarray"`
 		Work   assay.Digest
 		Limits assay.Limits
 		Start  assay.Time
-	}{Work: work, Limits: job.Limits, Start: job.Start})
+		From   assay.Digest
+	}{Work: work, Limits: job.Limits, Start: job.Start, From: file})
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r := e.runs[key]
 	if r == nil {
-		r = &run{native: e.native, job: *job, known: map[challenger.Question]challenger.Answer{}}
+		r = &run{native: e.native, job: *job, from: from, known: map[challenger.Question]challenger.Answer{}}
 		e.runs[key] = r
 	}
 	return r
@@ -69,14 +81,7 @@ func (e *Engine) Execute(ctx context.Context, job *assay.Job, a executor.Artifac
 	r := e.of(job)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.outcome == nil {
-		o, err := r.native.Execute(ctx, &r.job, a)
-		if err != nil {
-			return nil, err
-		}
-		r.outcome = o
-	}
-	return r.outcome, nil
+	return r.outcome, r.execute(ctx, a)
 }
 
 // Trace returns the trace of a job.
@@ -129,6 +134,7 @@ type stepper struct{ r *run }
 // position is a machine in some state.
 type position struct {
 	steps  uint64
+	idled  uint64 // of these
 	record step.Record
 	space  *machine.Regions
 	input  *wasi.ReaderInput
@@ -148,19 +154,37 @@ func (s stepper) begin() *position {
 		}
 		r.program = wasm.Lower(b)
 	}
-	return &position{
+	p := &position{
 		record: step.Start(&r.program.Image, &r.job), space: step.Load(r.program, &r.job), input: wasi.NewReaderInput(inputs{}),
 	}
+	if r.from != nil {
+		p.restore(r)
+	}
+	return p
+}
+
+// most returns a position behind the end of every run.
+func (r *run) most() uint64 {
+	if r.program != nil && r.program.Image.Epochs {
+		return step.Positions(&r.program.Image, &r.job.Limits)
+	}
+	return mostSteps
 }
 
 // to brings the machine to a position. The roots in its record are stale.
 func (s stepper) to(steps uint64) (*position, error) {
 	p := s.r.at
+	if s.r.program == nil {
+		p = s.begin()
+		s.r.at = p
+	}
+	steps = min(steps, s.r.most())
 	if p == nil || p.steps > steps {
 		p = s.begin()
 		s.r.at = p
 	}
 	for p.steps < steps && !p.record.Halted() {
+		p.idle(s.r, steps)
 		if err := step.Step(&p.record, &s.r.program.Image, &s.r.job, p.space, p.input); err != nil {
 			s.r.at = nil
 			return nil, fmt.Errorf("step %d: %w", p.steps, err)
@@ -180,7 +204,7 @@ func (p *position) commit() *step.Record {
 
 // Final implements challenger.Tracer.
 func (s stepper) Final(context.Context) (challenger.Final, error) {
-	p, err := s.to(mostSteps)
+	p, err := s.to(math.MaxUint64)
 	if err != nil {
 		return challenger.Final{}, err
 	}
@@ -189,14 +213,20 @@ func (s stepper) Final(context.Context) (challenger.Final, error) {
 	if !ok {
 		return challenger.Final{}, errNotHalted
 	}
-	return challenger.Final{Steps: p.steps, Last: s.r.end.Bytes(), Result: result}, nil
+	f := challenger.Final{Steps: p.steps - p.idled, Last: s.r.end.Bytes(), Result: result}
+	if s.r.program.Image.Epochs {
+		for f.Span = dispute.Arity; f.Span < s.r.most(); {
+			f.Span *= dispute.Arity
+		}
+	}
+	return f, nil
 }
 
 // Roots implements challenger.Tracer.
 func (s stepper) Roots(_ context.Context, start, stride uint64, n int) ([]assay.Digest, error) {
 	list := make([]assay.Digest, n)
 	for i := range list {
-		p, err := s.to(min(start+uint64(i+1)*stride, mostSteps))
+		p, err := s.to(start + uint64(i+1)*stride)
 		if err != nil {
 			return nil, err
 		}
@@ -219,7 +249,7 @@ func (s stepper) halted() assay.Digest {
 
 // Prove implements challenger.Tracer.
 func (s stepper) Prove(_ context.Context, start, steps uint64) ([]byte, error) {
-	p, err := s.to(min(start, mostSteps))
+	p, err := s.to(start)
 	if err != nil {
 		return nil, err
 	}

@@ -122,8 +122,10 @@ func (c cast) executor() executor.Executor {
 }
 
 // tracer returns the player's trace of a job.
-func (c cast) tracer(job *assay.Job) challenger.Tracer {
-	honest := c.engine.Trace(job)
+func (c cast) tracer(job *assay.Job) challenger.Tracer { return c.tracerOn(job, c.engine.Trace(job)) }
+
+// tracerOn is tracer of a run whose true trace is this one.
+func (c cast) tracerOn(job *assay.Job, honest challenger.Tracer) challenger.Tracer {
 	if c.misstates() {
 		if l, ok := c.engine.misstated(job, c.key); ok {
 			return c.engine.tell(l, c.key, job)

@@ -130,13 +130,6 @@ func TestLiarsAgainstQuorum(t *testing.T) {
 	}
 }
 
-func one(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // alone is one job under optimistic, with as many liars as leave one honest
 // provider, and one watcher.
 func alone(seed uint64, bad adversary.Kind) Setup {

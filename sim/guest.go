@@ -35,8 +35,10 @@ func guestOf(name string, b []byte) program {
 }
 
 func programOf(d assay.Digest) *program {
-	if i := slices.IndexFunc(programs, func(p program) bool { return p.digest == d }); i >= 0 {
-		return &programs[i]
+	for _, list := range [...][]program{programs, epochPrograms} {
+		if i := slices.IndexFunc(list, func(p program) bool { return p.digest == d }); i >= 0 {
+			return &list[i]
+		}
 	}
 	return nil
 }
@@ -105,6 +107,25 @@ func constant(v int32) []byte {
 // guest joins instructions to a module: _start, with four locals of 32 bits,
 // and the own functions behind it.
 func guest(start []byte, own ...wasm.Body) []byte {
+	m := hosted()
+	m.Exports = append(m.Exports, wasm.Export{Name: "_start", Kind: wasm.KindFunc, Index: ownStart})
+	m.Funcs = []uint32{typeRun}
+	m.Codes = []wasm.Body{{Locals: []wasm.LocalRun{{Count: 4, Type: wasm.I32}}, Expr: append(slices.Clone(start), opEnd)}}
+	for _, f := range own {
+		m.Funcs, m.Codes = append(m.Funcs, typeTurn), append(m.Codes, f)
+	}
+	return wasm.Encode(m)
+}
+
+// The types of functions that the guests have beside those of the host.
+const (
+	typeRun  = 3 // () -> ()
+	typeTurn = 4 // (i32) -> (i32)
+	typeStep = 5 // () -> (i32), of programs with epochs
+)
+
+// hosted returns a module with a page of memory and the host's functions.
+func hosted() *wasm.Module {
 	i32 := func(n int) []wasm.ValType { return slices.Repeat([]wasm.ValType{wasm.I32}, n) }
 	m := &wasm.Module{Start: -1, DataCount: -1}
 	m.Types = []wasm.FuncType{
@@ -114,13 +135,8 @@ func guest(start []byte, own ...wasm.Body) []byte {
 		m.Imports = append(m.Imports, wasm.Import{Module: wasm.WASIModule, Name: name, Func: uint32(i)})
 	}
 	m.Memories = []wasm.Bounds{{Min: 1}}
-	m.Exports = []wasm.Export{{Name: "memory", Kind: wasm.KindMemory}, {Name: "_start", Kind: wasm.KindFunc, Index: ownStart}}
-	m.Funcs = []uint32{3}
-	m.Codes = []wasm.Body{{Locals: []wasm.LocalRun{{Count: 4, Type: wasm.I32}}, Expr: append(slices.Clone(start), opEnd)}}
-	for _, f := range own {
-		m.Funcs, m.Codes = append(m.Funcs, 4), append(m.Codes, f)
-	}
-	return wasm.Encode(m)
+	m.Exports = []wasm.Export{{Name: "memory", Kind: wasm.KindMemory}}
+	return m
 }
 
 // random takes n bytes from the seeded source into memory.
@@ -194,10 +210,14 @@ func guestSpin() []byte {
 	))
 }
 
-// fuel is the limit of the simulated jobs: the one that never ends gets little.
+// fuel is the limit of the simulated jobs: the one that never ends gets little,
+// those with epochs pay for the boundaries.
 func (p *program) fuel() uint64 {
-	if p.name == "spin" {
+	switch {
+	case p.name == "spin":
 		return 160_000
+	case p.hasEpochs():
+		return epochFuel
 	}
 	return 500_000
 }

@@ -39,6 +39,16 @@ func (w *World) nonsense(c *board.Case, from *Machine) assay.Message {
 	for i := range random {
 		random[i] = byte(w.rng.Uint32())
 	}
+	if w.Setup.Epochs && w.rng.IntN(4) == 0 {
+		switch epoch := uint32(1 + w.rng.IntN(9)); w.rng.IntN(3) {
+		case 0:
+			return &assay.PostCheckpoint{Job: c.ID, Seat: s.Number, Epoch: epoch, Root: random, File: random, Size: 5000}
+		case 1:
+			return &assay.PostCheckpoint{Job: c.ID, Seat: s.Number, Epoch: epoch, Root: random}
+		default:
+			return &assay.PostResume{Job: c.ID, Seat: s.Number, From: uint16(w.rng.IntN(4)), Epoch: epoch}
+		}
+	}
 	switch w.rng.IntN(14) {
 	case 0:
 		return &assay.Commit{Job: c.ID, Seat: s.Number, Commit: random}

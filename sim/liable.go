@@ -38,7 +38,7 @@ func (liable) end(w *World, c *board.Case) {
 		w.broken("liable", c.ID, "a wrong result has outlived its liability: nobody watched")
 	case revoked:
 		for _, f := range revocation.Faults {
-			if m := w.machineOf(f.Provider); m.player.IsHonest() && !m.disturbed {
+			if m := w.machineOf(f.Provider); m.player.IsHonest() && !m.disturbed && f.Class == assay.FaultProvedWrong {
 				w.breach("liable", c.ID, "%s is honest and was slashed by a revocation", m.name)
 			}
 		}
@@ -53,7 +53,7 @@ func (liable) end(w *World, c *board.Case) {
 func (w *World) supporter(c *board.Case) *Machine {
 	for i := range c.Seats {
 		s := &c.Seats[i]
-		if m := w.machineOf(s.Provider); s.State == assay.Opened && m.player.IsHonest() && !m.disturbed {
+		if m := w.machineOf(s.Provider); s.State == assay.Opened && m.player.IsHonest() && !m.disturbed && !w.wasMisled(c, s.Number) {
 			return m
 		}
 	}

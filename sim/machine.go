@@ -36,11 +36,17 @@ type Machine struct {
 	results  map[assay.JobID]*executor.Outcome // on disk
 	public   map[assay.Digest]bool
 	traces   map[assay.JobID]challenger.Tracer // of this process
+	files    map[assay.Digest][]byte           // checkpoints, on disk
+	keep     map[assay.JobID]bool              // whose next boundary the core wants
 
+	forgery   forgery              // of a poisoner
 	crashAt   assay.ExecutionState // zero: never
 	failed    map[assay.JobID]bool // executions that have failed once
-	disturbed bool                 // the world kept it from meeting its clocks
+	dieAt     uint32               // boundary behind which it dies for good; zero: it does not
+	dead      bool
+	disturbed bool // the world kept it from meeting its clocks
 	executed  int
+	ran       map[assay.JobID][]work // jobs with epochs
 }
 
 func newMachine(w *World, i int, p adversary.Player) *Machine {
@@ -55,6 +61,7 @@ func newMachine(w *World, i int, p adversary.Player) *Machine {
 	m.cast = cast{engine: w.engine, player: p, key: m.key}
 	m.results = map[assay.JobID]*executor.Outcome{}
 	m.failed = map[assay.JobID]bool{}
+	m.files, m.ran = map[assay.Digest][]byte{}, map[assay.JobID][]work{}
 	return m
 }
 
@@ -62,15 +69,21 @@ func newMachine(w *World, i int, p adversary.Player) *Machine {
 func (m *Machine) boot() {
 	core, err := provider.New(provider.Config{
 		Network: m.w.network, Key: m.key, Secret: m.private.Seed(), Capacity: 4, ClockStep: m.w.Genesis.Params.ClockStep,
-		ProveSteps: m.w.Setup.ProveSteps, ProveBytes: 64 << 10,
+		ProveSteps: m.w.Setup.ProveSteps, ProveBytes: 64 << 10, CheckpointEvery: max(1, m.w.Setup.Clocks/60),
 	})
 	if err != nil {
 		panic(err)
 	}
-	m.core = adversary.Wrap(m.player, m.key, m.w.network, core)
-	m.executor = m.cast.executor()
+	m.core, m.executor = adversary.Wrap(m.player, m.key, m.w.network, core), m.cast.executor()
+	if m.player.Kind == adversary.Poison {
+		m.executor = m.playForgery()
+	}
+	if m.forgery == standing {
+		m.core = core
+	}
 	m.epoch++
 	m.up = true
+	m.keep = map[assay.JobID]bool{}
 	m.tokens, m.public, m.traces = map[assay.JobID]int{}, map[assay.Digest]bool{}, map[assay.JobID]challenger.Tracer{}
 }
 
@@ -79,7 +92,7 @@ func (m *Machine) crash() {
 	m.up = false
 	m.epoch++
 	if m.w.Setup.Faults.Amnesia {
-		m.results = map[assay.JobID]*executor.Outcome{}
+		m.results, m.files = map[assay.JobID]*executor.Outcome{}, map[assay.Digest][]byte{}
 	}
 	// A few seconds are less than the clocks of a wide network, so a provider
 	// that loses anything by them has a bug. On a local one they are fatal, and
@@ -90,6 +103,9 @@ func (m *Machine) crash() {
 	}
 	m.w.trace("%s crashes", m.name)
 	m.w.after(assay.Millis(500+m.w.rng.IntN(4000)), func() {
+		if m.dead {
+			return
+		}
 		m.boot()
 		m.w.trace("%s is back", m.name)
 	})
@@ -131,6 +147,10 @@ func (m *Machine) carry(effects []provider.Effect) {
 			m.execute(e)
 		case provider.Cancel:
 			m.tokens[e.Job]++
+		case provider.Restore:
+			m.restore(e)
+		case provider.Keep:
+			m.keep[e.Job] = true
 		case provider.Send:
 			tx := m.w.sign(m.private, e.Messages...)
 			m.w.trace("%s sends %s", m.name, e.Messages[0].Kind())
@@ -140,7 +160,7 @@ func (m *Machine) carry(effects []provider.Effect) {
 		case provider.OpenLeaves:
 			m.later(10, func() { m.hear(m.openLeaves(e)) })
 		case provider.Trace:
-			m.ask(e.Ask)
+			m.ask(e)
 		case provider.Untrace:
 			delete(m.traces, e.Job)
 		case provider.Report:
@@ -175,6 +195,10 @@ func (m *Machine) execute(e provider.Execute) {
 			return
 		}
 		o := m.results[e.ID]
+		if x, ok := m.executor.(executor.Epochs); ok && (o == nil || e.Fresh) && programOf(e.Job.Program).hasEpochs() {
+			m.withEpochs(x, e)
+			return
+		}
 		if o == nil || e.Fresh {
 			var err error
 			if o, err = m.executor.Execute(context.Background(), &e.Job, artifacts{}); err != nil {
@@ -188,14 +212,15 @@ func (m *Machine) execute(e provider.Execute) {
 }
 
 // ask puts a question of the core to its trace.
-func (m *Machine) ask(e challenger.Ask) {
-	t := m.traces[e.ID]
+func (m *Machine) ask(e provider.Trace) {
+	id := e.Ask.ID
+	t := m.traces[id]
 	if t == nil {
-		t = m.cast.tracer(&e.Job)
-		m.traces[e.ID] = t
+		t = m.traceOf(e)
+		m.traces[id] = t
 	}
 	m.later(m.w.thinking(), func() {
-		m.hear(provider.Traced{Answer: challenger.AnswerOf(context.Background(), t, e.ID, e.Question)})
+		m.hear(provider.Traced{Answer: challenger.AnswerOf(context.Background(), t, id, e.Ask.Question)})
 	})
 }
 

@@ -70,6 +70,11 @@ func (w *World) misfortunes() {
 			}
 		}
 	}
+	for range f.Dying {
+		if m := w.Machines[w.rng.IntN(len(w.Machines))]; m.player.IsHonest() {
+			m.dieAt = uint32(2 + w.rng.IntN(4))
+		}
+	}
 	for _, x := range w.Watchers {
 		if f.Tardy {
 			x.from = w.now.Add(assay.Millis(w.rng.Int64N(int64(max(1, min(w.Setup.Liability/2, 300_000))))))

@@ -28,7 +28,10 @@ func (w *World) notify(news bool) {
 		open = append(open, w.caseOf(id))
 	}
 	for _, v := range w.validators {
-		v.link.hear(func() { v.carry(v.core.Step(provider.State{Moment: at, Cases: open})) })
+		v.link.hear(func() {
+			v.mirror(open)
+			v.carry(v.core.Step(provider.State{Moment: at, Cases: open}))
+		})
 	}
 	for _, c := range w.Clients {
 		c.notify(at)

@@ -21,6 +21,8 @@ type validator struct {
 	core    *provider.Attester
 	link    link
 	deaf    bool
+	copies  map[assay.Digest][]byte // of checkpoints
+	copying map[assay.Digest]bool
 }
 
 func newValidator(w *World, k ed25519.PrivateKey, deaf bool) *validator {
@@ -29,7 +31,9 @@ func newValidator(w *World, k ed25519.PrivateKey, deaf bool) *validator {
 		panic(err)
 	}
 	core.HoldInputs(w.params())
-	return &validator{w: w, private: k, core: core, deaf: deaf, link: link{w: w}}
+	return &validator{
+		w: w, private: k, core: core, deaf: deaf, link: link{w: w}, copies: map[assay.Digest][]byte{}, copying: map[assay.Digest]bool{},
+	}
 }
 
 func (v *validator) carry(effects []provider.Effect) {
@@ -128,6 +132,10 @@ func (c *Client) begin() {
 
 // pick returns the program of a computation: equal names, equal programs.
 func (w *World) pick(work string) *program {
+	if w.Setup.Epochs {
+		d := canon.Hash("assay/sim-program/2", binary.LittleEndian.AppendUint64(nil, w.Setup.Seed), []byte(work))
+		return &epochPrograms[int(d[0])%len(epochPrograms)]
+	}
 	for i := range programs {
 		if programs[i].name == w.Setup.Program {
 			return &programs[i]

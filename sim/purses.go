@@ -87,17 +87,18 @@ func (w *World) nameOf(k assay.Key) string {
 func (p *purses) defences(w *World, c *board.Case) {
 	for n := range c.Disputes {
 		ends := slices.DeleteFunc(slices.Clone(c.Record.Settlement.Claims), func(e assay.ClaimEnd) bool { return int(e.Dispute) != n })
-		p.defence(w, c.ID, &c.Disputes[n], ends, c.Record.Settlement.Posters)
+		p.defence(w, c.ID, &c.Disputes[n], ends, c.Record.Settlement.Posters, misledIn(c, n))
 	}
 	for _, a := range w.Chain.ledger.Appeals(c.ID) {
-		p.defence(w, c.ID, &a.Dispute, a.Claims, a.Posters)
+		p.defence(w, c.ID, &a.Dispute, a.Claims, a.Posters, misledBy(a.Revocation))
 	}
 }
 
 // defence: the claim of somebody honest survives and has its bond back; where
 // another claim has lost, whoever was the first to make a right move is refunded
-// what it cost, and so is whoever posted the program.
-func (p *purses) defence(w *World, job assay.JobID, d *board.Dispute, ends []assay.ClaimEnd, posters []assay.Payment) {
+// what it cost, and so is whoever posted the program. Who was misled has lost its
+// claim, and is paid what that was at least.
+func (p *purses) defence(w *World, job assay.JobID, d *board.Dispute, ends []assay.ClaimEnd, posters []assay.Payment, misled []assay.Key) {
 	if d.Game == nil {
 		return
 	}
@@ -106,6 +107,10 @@ func (p *purses) defence(w *World, job assay.JobID, d *board.Dispute, ends []ass
 	for _, e := range ends {
 		switch {
 		case !w.isHonest(e.Author):
+		case slices.Contains(misled, e.Author):
+			if got, lost := damages(posters, e.Author), e.Bond-e.Returned; got < lost {
+				w.breach("purses", job, "%s was misled, lost a bond of %d by showing it, and was paid %d", w.nameOf(e.Author), lost, got)
+			}
 		case e.Returned != e.Bond:
 			w.breach("purses", job, "%s is honest, its claim %d ended as %s and its bond of %d returned %d", w.nameOf(e.Author), e.Claim, e.Code, e.Bond, e.Returned)
 		case beaten && e.Costs < owed[e.Claim]:
@@ -155,4 +160,36 @@ func firstMoves(g *dispute.Game) map[uint16]assay.Amount {
 		}
 	}
 	return owed
+}
+
+// misledIn returns who was found misled by a dispute of a case.
+func misledIn(c *board.Case, n int) []assay.Key {
+	var list []assay.Key
+	for i := range c.Seats {
+		if s := &c.Seats[i]; s.State == assay.Misled && int(s.Lost) == n+1 {
+			list = append(list, s.Provider)
+		}
+	}
+	return list
+}
+
+// misledBy returns who was found misled by an appeal.
+func misledBy(r *board.Revocation) []assay.Key {
+	var list []assay.Key
+	for i := 0; r != nil && i < len(r.Faults); i++ {
+		if r.Faults[i].Class == assay.FaultMisled {
+			list = append(list, r.Faults[i].Provider)
+		}
+	}
+	return list
+}
+
+// damages returns what somebody was paid for having been misled.
+func damages(list []assay.Payment, to assay.Key) (sum assay.Amount) {
+	for _, p := range list {
+		if p.To == to && p.Code == board.PayMisled {
+			sum += p.Amount
+		}
+	}
+	return sum
 }

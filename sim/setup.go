@@ -21,6 +21,8 @@ type Setup struct {
 	Validators int
 	Policies   []string     // one job each
 	Program    string       // that every job runs, by name; empty: drawn
+	Epochs     bool         // every job runs a program with epochs
+	Forgeries  []forgery    // of the poisoners, in turn; empty: all of them
 	Patience   assay.Millis // until a job's deadline; zero: ten minutes
 	Clocks     assay.Millis
 	Liability  assay.Millis
@@ -28,7 +30,8 @@ type Setup struct {
 	Watchers   int              // honest strangers who watch
 	Against    adversary.Counts // strangers who watch, and cheat
 	Sybils     int              // strangers who claim what colluders tell, every second one by a trace of its own
-	Kin        bool             // the first who watches signs with the key of a provider's owner
+	Kin        bool             // the first of them signs with the key of the last provider's owner
+	Spy        bool             // so does the first honest one who watches
 	ProveSteps uint64           // segments up to which are proved when their witness is small
 	Signed     bool             // real signatures
 	Faults     Faults
@@ -56,6 +59,7 @@ type Faults struct {
 	Hidden    bool         // some requesters keep program and inputs from all but the cheats
 	Tardy     bool         // who watches begins only when the jobs have come
 	Doze      bool         // who watches crashes now and then, and comes back
+	Dying     int          // honest providers that die for good in the middle of an epoch, at most
 }
 
 // String lists the faults that are on.
@@ -93,13 +97,14 @@ var switches = []struct {
 	{"hidden", func(f *Faults) bool { return f.Hidden }, func(f *Faults) { f.Hidden = false }},
 	{"tardy", func(f *Faults) bool { return f.Tardy }, func(f *Faults) { f.Tardy = false }},
 	{"doze", func(f *Faults) bool { return f.Doze }, func(f *Faults) { f.Doze = false }},
+	{"dying", func(f *Faults) bool { return f.Dying > 0 }, func(f *Faults) { f.Dying = 0 }},
 	{"spread", func(f *Faults) bool { return f.Spread }, func(f *Faults) { f.Spread = false }},
 }
 
 // String describes a setup in one line.
 func (s Setup) String() string {
 	var bad []string
-	for _, k := range adversary.Kinds() {
+	for _, k := range append(adversary.Kinds(), adversary.Poison) {
 		if n := s.Bad[k]; n > 0 {
 			bad = append(bad, fmt.Sprintf("%s %d", k, n))
 		}
@@ -174,6 +179,39 @@ func Swarm(seed uint64) Setup {
 	swarmWatchers(&s, r, coin)
 	return s
 }
+
+// EpochSwarm draws a setup in which every job runs a program with epochs: that of
+// Swarm, with poisoners and deaths in the middle.
+func EpochSwarm(seed uint64) Setup {
+	s := Swarm(seed)
+	r := rand.New(rand.NewPCG(seed, 0xe90c5))
+	s.Epochs = true
+	s.Providers += r.IntN(4)
+	for i := range s.Policies {
+		if r.IntN(2) == 0 {
+			s.Policies[i] = epochPolicies[r.IntN(len(epochPolicies))]
+		}
+	}
+	if r.IntN(2) == 0 {
+		s.Bad = adversary.Counts{} // nobody who cheats otherwise
+	}
+	s.Spy = s.Watchers > 1 && r.IntN(3) == 0
+	honest := s.Providers
+	for _, n := range s.Bad {
+		honest -= n
+	}
+	if n := r.IntN(1 + honest*2/3); n > 0 {
+		s.Bad[adversary.Poison] = n
+	}
+	if r.IntN(6) > 0 {
+		s.Faults.Dying = 1 + r.IntN(s.Providers)
+	}
+	return s
+}
+
+// epochPolicies are those under which a checkpoint of one or two is enough to go
+// on from.
+var epochPolicies = []string{"none", "optimistic(30s)", "optimistic(2m)", "quorum(3, agree=2)", "quorum(4, agree=2)", "quorum(2)", "quorum(1)"}
 
 // swarmWatchers draws who watches, and for how long a result can be disputed.
 func swarmWatchers(s *Setup, r *rand.Rand, coin func(int) bool) {

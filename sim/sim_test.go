@@ -28,7 +28,7 @@ var engine = sync.OnceValue(func() *Engine {
 	if err != nil {
 		panic(err)
 	}
-	return NewEngine(native)
+	return NewEngine(wasm.Epochs{Executor: native})
 })
 
 // world is New with the shared engine.
@@ -43,7 +43,7 @@ func TestSeeds(t *testing.T) {
 		runSeed(t, *seedFlag, t.Logf)
 		return
 	}
-	seeds := regressions(t)
+	seeds := regressions(t, "testdata/seeds.txt")
 	if *allFlag {
 		*seedsFlag = 2000
 	}
@@ -76,8 +76,45 @@ func each(seeds []uint64, fn func(seed uint64)) {
 	wait.Wait()
 }
 
+// TestEpochSeeds runs the swarm of jobs with epochs, in which everything has to
+// happen to checkpoints that can.
+func TestEpochSeeds(t *testing.T) {
+	if *seedFlag != 0 {
+		runSetup(t, EpochSwarm(*seedFlag), "TestEpochSeeds", t.Logf)
+		return
+	}
+	n := *seedsFlag * 3 / 5
+	if testing.Short() {
+		n = min(n, 60)
+	}
+	if *allFlag {
+		n = 2000
+	}
+	seeds := regressions(t, "testdata/epoch_seeds.txt")
+	for i := range uint64(n) {
+		seeds = append(seeds, i+1)
+	}
+	var total tally
+	each(seeds, func(seed uint64) { total.add(runSetup(t, EpochSwarm(seed), "TestEpochSeeds", nil)) })
+	t.Logf("%d seeds: %+v", len(seeds), total.counts)
+	if testing.Short() {
+		return
+	}
+	for _, what := range []string{
+		"resumes", "resumes of a false state", "misled", "poisoners slashed", "deaths that were made good",
+		"misled, found by an appeal", "checkpoints that nobody serves", "checkpoints of another state than they say",
+	} {
+		if total.counts[what] == 0 {
+			t.Errorf("there were no %s", what)
+		}
+	}
+}
+
 func runSeed(t *testing.T, seed uint64, trace func(string, ...any)) *World {
-	setup := Swarm(seed)
+	return runSetup(t, Swarm(seed), "TestSeeds", trace)
+}
+
+func runSetup(t *testing.T, setup Setup, name string, trace func(string, ...any)) *World {
 	o := Options{Trace: trace, Engine: engine()}
 	if trace != nil {
 		t.Log(setup)
@@ -88,7 +125,7 @@ func runSeed(t *testing.T, seed uint64, trace func(string, ...any)) *World {
 		if trace != nil {
 			smallest = Shrink(setup, o)
 		}
-		t.Errorf("%s\n%s\nsmallest faults that still fail: [%s]\ngo test ./sim -run TestSeeds -seed=%d -v", setup, describe(f), smallest.Faults, seed)
+		t.Errorf("%s\n%s\nsmallest faults that still fail: [%s]\ngo test ./sim -run %s -seed=%d -v", setup, describe(f), smallest.Faults, name, setup.Seed)
 	}
 	return w
 }
@@ -102,8 +139,8 @@ func describe(list []Breach) string {
 }
 
 // regressions are seeds that once failed: they stay for ever.
-func regressions(t *testing.T) []uint64 {
-	f, err := os.Open("testdata/seeds.txt")
+func regressions(t *testing.T, file string) []uint64 {
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +153,7 @@ func regressions(t *testing.T) []uint64 {
 		}
 		n, err := strconv.ParseUint(field, 10, 64)
 		if err != nil {
-			t.Fatalf("seeds.txt: %v", err)
+			t.Fatalf("%s: %v", file, err)
 		}
 		seeds = append(seeds, n)
 	}
@@ -136,6 +173,9 @@ func (t *tally) add(w *World) {
 		t.counts = map[string]int{}
 	}
 	t.counts["blocks"] += len(w.Chain.log)
+	for what, n := range w.Counts {
+		t.counts[what] += n
+	}
 	for _, id := range w.Chain.closed {
 		c := w.caseOf(id)
 		for _, d := range c.Disputes {

@@ -38,7 +38,7 @@ type Watcher struct {
 func newWatcher(w *World, i int, p adversary.Player, sybil bool) *Watcher {
 	x := &Watcher{w: w, name: fmt.Sprintf("w%d(%s)", i, p), failed: map[assay.JobID]bool{}, claims: map[assay.JobID]int{}, from: w.now}
 	x.private = w.keyOf(fmt.Sprintf("watcher %d", i))
-	if w.Setup.Kin && i == w.Setup.Watchers {
+	if w.Setup.Kin && i == w.Setup.Watchers || w.Setup.Spy && i == 0 {
 		x.private = w.Machines[len(w.Machines)-1].ownerKey
 	}
 	x.key = assay.KeyOf(x.private)

@@ -28,6 +28,7 @@ type World struct {
 	Clients  []*Client
 	Watchers []*Watcher
 	Breaches []Breach
+	Counts   map[string]int // of what happened to checkpoints
 
 	checkers   []Checker
 	validators []*validator
@@ -76,7 +77,7 @@ func New(s Setup, o Options) *World {
 	w := &World{
 		Setup: s, rng: rand.New(rand.NewPCG(s.Seed, 0xa55a)), now: genesisTime,
 		restarts: rand.New(rand.NewPCG(s.Seed, 0xdead)),
-		engine:   o.Engine,
+		engine:   o.Engine, Counts: map[string]int{},
 		checkers: append(Checkers(), o.Checkers...), scan: !o.Unwatched && s.Seed%8 == 6,
 	}
 	w.trace = func(string, ...any) {}
@@ -190,6 +191,10 @@ func (w *World) people() {
 	for i, p := range players {
 		p.Variant = (p.Variant + s.Turn) % p.Kind.Variants()
 		w.Machines = append(w.Machines, newMachine(w, i, p))
+		if m := w.Machines[i]; p.Kind == adversary.Poison {
+			m.forgery = s.forgery(len(players) - 1 - i)
+			m.name += " " + m.forgery.String()
+		}
 	}
 	for i := range s.Policies {
 		w.Clients = append(w.Clients, newClient(w, i))

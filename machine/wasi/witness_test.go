@@ -236,7 +236,6 @@ func TestBadOpenings(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestFolderDigestIsMerkles holds our copies of two formulas to their owner's.
 func FuzzDecodeWitness(f *testing.F) {
 	s := newShelf()
 	d := s.folder("", s.file("f", string(make([]byte, 5000))), s.file("g", "g"))
