@@ -30,6 +30,16 @@ func caseTo(c *board.Case) *wire.CaseResponse {
 			Number: uint32(seat.Number), Provider: seat.Provider.String(), Owner: seat.Owner.String(), State: seat.State.String(),
 		})
 	}
+	for _, k := range c.Checkpoints {
+		w := &wire.Checkpoint{Seat: uint32(k.Seat), Epoch: k.Epoch, Root: k.Root.String(), Size: k.Size}
+		if !k.File.IsZero() {
+			w.File = k.File.String()
+		}
+		s.Checkpoints = append(s.Checkpoints, w)
+	}
+	for _, r := range c.Resumes {
+		s.Resumes = append(s.Resumes, &wire.Resume{Seat: uint32(r.Seat), FromSeat: uint32(r.From), Epoch: r.Epoch, Root: r.Root.String(), File: r.File.String()})
+	}
 	if v := c.Verdict; v != nil {
 		s.Outcome = v.Outcome.String()
 		if v.Result != nil {

@@ -191,12 +191,13 @@ func (a *attesterLoop) mirrorOne(ctx context.Context, key assay.Key, file assay.
 // the machine's up to that boundary and a run's from there: a claim of it loses in
 // the very interval that shows who is to blame. The earliest comes first, or the
 // claim would accuse a poster that was misled itself.
-func (t *traces) goOn(ctx context.Context, tracer challenger.Tracer, job *assay.Job, from []board.Resume) (challenger.Tracer, error) {
+func (t *traces) goOn(ctx context.Context, whole challenger.Tracer, job *assay.Job, from []board.Resume) (challenger.Tracer, error) {
 	r, _ := board.RefereeOf(job.Runtime)
 	e, ok := r.(board.EpochReferee)
 	if !ok {
-		return tracer, nil
+		return whole, nil
 	}
+	tracer := whole
 	span, _ := e.EpochSpan(job)
 	for _, r := range slices.Backward(from) {
 		at := uint64(r.Epoch) * span
@@ -213,6 +214,23 @@ func (t *traces) goOn(ctx context.Context, tracer challenger.Tracer, job *assay.
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
+	}
+	return healed(ctx, whole, tracer)
+}
+
+// healed returns the machine's own trace where both end in one result: what was
+// false may have been overwritten since. A claim by the false one would be lost,
+// and since the result is right and nobody is called misled, its bond with it.
+func healed(ctx context.Context, whole, tracer challenger.Tracer) (challenger.Tracer, error) {
+	if tracer == whole {
+		return whole, nil
+	}
+	right, err := whole.Final(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if f, err := tracer.Final(ctx); err == nil && f.Result == right.Result {
+		return whole, nil
 	}
 	return tracer, nil
 }

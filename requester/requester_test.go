@@ -90,6 +90,26 @@ func TestStory(t *testing.T) {
 	expect(t, r.Step(seen(6, &last)))
 }
 
+// TestEpochs: checkpoints and who goes on from them are told once, also where a
+// newer one has replaced an older.
+func TestEpochs(t *testing.T) {
+	r := newRequester(t)
+	c := &board.Case{ID: r.ID(), Phase: board.Committing}
+	r.Step(seen(1, c))
+	next := *c
+	next.Checkpoints = []board.Checkpoint{{Epoch: 5}, {Epoch: 6}}
+	expect(t, r.Step(seen(2, &next)), Kept, Kept)
+	last := next
+	last.Checkpoints = []board.Checkpoint{{Epoch: 6}, {Epoch: 7}}
+	last.Resumes = []board.Resume{{Seat: 1, Epoch: 6}}
+	effects := r.Step(seen(3, &last))
+	expect(t, effects, Kept, Resumed)
+	if p, q := effects[0].(Progress), effects[1].(Progress); p.Checkpoint.Epoch != 7 || q.Resume.Seat != 1 {
+		t.Errorf("told %+v, %+v", p, q)
+	}
+	expect(t, r.Step(seen(4, &last)))
+}
+
 // TestDisputes: the moves of a dispute are told as they come, each state of it
 // once, whatever lies between two looks.
 func TestDisputes(t *testing.T) {

@@ -598,6 +598,8 @@ type CaseSummary struct {
 	Fees          uint64                 `protobuf:"varint,13,opt,name=fees,proto3" json:"fees,omitempty"`
 	Slashed       uint64                 `protobuf:"varint,14,opt,name=slashed,proto3" json:"slashed,omitempty"`
 	SettledHeight uint64                 `protobuf:"varint,15,opt,name=settled_height,json=settledHeight,proto3" json:"settled_height,omitempty"` // zero until the settlement
+	Checkpoints   []*Checkpoint          `protobuf:"bytes,16,rep,name=checkpoints,proto3" json:"checkpoints,omitempty"`
+	Resumes       []*Resume              `protobuf:"bytes,17,rep,name=resumes,proto3" json:"resumes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -737,6 +739,174 @@ func (x *CaseSummary) GetSettledHeight() uint64 {
 	return 0
 }
 
+func (x *CaseSummary) GetCheckpoints() []*Checkpoint {
+	if x != nil {
+		return x.Checkpoints
+	}
+	return nil
+}
+
+func (x *CaseSummary) GetResumes() []*Resume {
+	if x != nil {
+		return x.Resumes
+	}
+	return nil
+}
+
+// Checkpoint is the state at a boundary between epochs, as a seat has posted it.
+type Checkpoint struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seat          uint32                 `protobuf:"varint,1,opt,name=seat,proto3" json:"seat,omitempty"`
+	Epoch         uint32                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Root          string                 `protobuf:"bytes,3,opt,name=root,proto3" json:"root,omitempty"`
+	File          string                 `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"` // empty: the seat only confirms the state
+	Size          uint64                 `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Checkpoint) Reset() {
+	*x = Checkpoint{}
+	mi := &file_assay_v1_network_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Checkpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Checkpoint) ProtoMessage() {}
+
+func (x *Checkpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_v1_network_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
+func (*Checkpoint) Descriptor() ([]byte, []int) {
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Checkpoint) GetSeat() uint32 {
+	if x != nil {
+		return x.Seat
+	}
+	return 0
+}
+
+func (x *Checkpoint) GetEpoch() uint32 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Checkpoint) GetRoot() string {
+	if x != nil {
+		return x.Root
+	}
+	return ""
+}
+
+func (x *Checkpoint) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Checkpoint) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+// Resume says that a seat's run has gone on from another's checkpoint.
+type Resume struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seat          uint32                 `protobuf:"varint,1,opt,name=seat,proto3" json:"seat,omitempty"`
+	FromSeat      uint32                 `protobuf:"varint,2,opt,name=from_seat,json=fromSeat,proto3" json:"from_seat,omitempty"`
+	Epoch         uint32                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Root          string                 `protobuf:"bytes,4,opt,name=root,proto3" json:"root,omitempty"`
+	File          string                 `protobuf:"bytes,5,opt,name=file,proto3" json:"file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resume) Reset() {
+	*x = Resume{}
+	mi := &file_assay_v1_network_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resume) ProtoMessage() {}
+
+func (x *Resume) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_v1_network_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resume.ProtoReflect.Descriptor instead.
+func (*Resume) Descriptor() ([]byte, []int) {
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Resume) GetSeat() uint32 {
+	if x != nil {
+		return x.Seat
+	}
+	return 0
+}
+
+func (x *Resume) GetFromSeat() uint32 {
+	if x != nil {
+		return x.FromSeat
+	}
+	return 0
+}
+
+func (x *Resume) GetEpoch() uint32 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Resume) GetRoot() string {
+	if x != nil {
+		return x.Root
+	}
+	return ""
+}
+
+func (x *Resume) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
 type Seat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
@@ -749,7 +919,7 @@ type Seat struct {
 
 func (x *Seat) Reset() {
 	*x = Seat{}
-	mi := &file_assay_v1_network_proto_msgTypes[11]
+	mi := &file_assay_v1_network_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -761,7 +931,7 @@ func (x *Seat) String() string {
 func (*Seat) ProtoMessage() {}
 
 func (x *Seat) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[11]
+	mi := &file_assay_v1_network_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -774,7 +944,7 @@ func (x *Seat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seat.ProtoReflect.Descriptor instead.
 func (*Seat) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{11}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Seat) GetNumber() uint32 {
@@ -818,7 +988,7 @@ type CasesRequest struct {
 
 func (x *CasesRequest) Reset() {
 	*x = CasesRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[12]
+	mi := &file_assay_v1_network_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -830,7 +1000,7 @@ func (x *CasesRequest) String() string {
 func (*CasesRequest) ProtoMessage() {}
 
 func (x *CasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[12]
+	mi := &file_assay_v1_network_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -843,7 +1013,7 @@ func (x *CasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CasesRequest.ProtoReflect.Descriptor instead.
 func (*CasesRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{12}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CasesRequest) GetProvider() string {
@@ -891,7 +1061,7 @@ type CasesResponse struct {
 
 func (x *CasesResponse) Reset() {
 	*x = CasesResponse{}
-	mi := &file_assay_v1_network_proto_msgTypes[13]
+	mi := &file_assay_v1_network_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +1073,7 @@ func (x *CasesResponse) String() string {
 func (*CasesResponse) ProtoMessage() {}
 
 func (x *CasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[13]
+	mi := &file_assay_v1_network_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +1086,7 @@ func (x *CasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CasesResponse.ProtoReflect.Descriptor instead.
 func (*CasesResponse) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{13}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CasesResponse) GetCases() []*CaseResponse {
@@ -942,7 +1112,7 @@ type LiableRequest struct {
 
 func (x *LiableRequest) Reset() {
 	*x = LiableRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[14]
+	mi := &file_assay_v1_network_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1124,7 @@ func (x *LiableRequest) String() string {
 func (*LiableRequest) ProtoMessage() {}
 
 func (x *LiableRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[14]
+	mi := &file_assay_v1_network_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1137,7 @@ func (x *LiableRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiableRequest.ProtoReflect.Descriptor instead.
 func (*LiableRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{14}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *LiableRequest) GetSkip() uint32 {
@@ -987,7 +1157,7 @@ type LiableResponse struct {
 
 func (x *LiableResponse) Reset() {
 	*x = LiableResponse{}
-	mi := &file_assay_v1_network_proto_msgTypes[15]
+	mi := &file_assay_v1_network_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1169,7 @@ func (x *LiableResponse) String() string {
 func (*LiableResponse) ProtoMessage() {}
 
 func (x *LiableResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[15]
+	mi := &file_assay_v1_network_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1182,7 @@ func (x *LiableResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiableResponse.ProtoReflect.Descriptor instead.
 func (*LiableResponse) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{15}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *LiableResponse) GetCases() []*CaseResponse {
@@ -1039,7 +1209,7 @@ type AppealsRequest struct {
 
 func (x *AppealsRequest) Reset() {
 	*x = AppealsRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[16]
+	mi := &file_assay_v1_network_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1051,7 +1221,7 @@ func (x *AppealsRequest) String() string {
 func (*AppealsRequest) ProtoMessage() {}
 
 func (x *AppealsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[16]
+	mi := &file_assay_v1_network_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1064,7 +1234,7 @@ func (x *AppealsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppealsRequest.ProtoReflect.Descriptor instead.
 func (*AppealsRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{16}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AppealsRequest) GetProvider() string {
@@ -1090,7 +1260,7 @@ type AppealsResponse struct {
 
 func (x *AppealsResponse) Reset() {
 	*x = AppealsResponse{}
-	mi := &file_assay_v1_network_proto_msgTypes[17]
+	mi := &file_assay_v1_network_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1102,7 +1272,7 @@ func (x *AppealsResponse) String() string {
 func (*AppealsResponse) ProtoMessage() {}
 
 func (x *AppealsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[17]
+	mi := &file_assay_v1_network_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1115,7 +1285,7 @@ func (x *AppealsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppealsResponse.ProtoReflect.Descriptor instead.
 func (*AppealsResponse) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{17}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AppealsResponse) GetAppeals() []*Appeal {
@@ -1138,7 +1308,7 @@ type Appeal struct {
 
 func (x *Appeal) Reset() {
 	*x = Appeal{}
-	mi := &file_assay_v1_network_proto_msgTypes[18]
+	mi := &file_assay_v1_network_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1320,7 @@ func (x *Appeal) String() string {
 func (*Appeal) ProtoMessage() {}
 
 func (x *Appeal) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[18]
+	mi := &file_assay_v1_network_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1333,7 @@ func (x *Appeal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Appeal.ProtoReflect.Descriptor instead.
 func (*Appeal) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{18}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Appeal) GetCanonical() []byte {
@@ -1210,7 +1380,7 @@ type PostedRequest struct {
 
 func (x *PostedRequest) Reset() {
 	*x = PostedRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[19]
+	mi := &file_assay_v1_network_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1222,7 +1392,7 @@ func (x *PostedRequest) String() string {
 func (*PostedRequest) ProtoMessage() {}
 
 func (x *PostedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[19]
+	mi := &file_assay_v1_network_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1235,7 +1405,7 @@ func (x *PostedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostedRequest.ProtoReflect.Descriptor instead.
 func (*PostedRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{19}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PostedRequest) GetProgram() string {
@@ -1254,7 +1424,7 @@ type PostedResponse struct {
 
 func (x *PostedResponse) Reset() {
 	*x = PostedResponse{}
-	mi := &file_assay_v1_network_proto_msgTypes[20]
+	mi := &file_assay_v1_network_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1266,7 +1436,7 @@ func (x *PostedResponse) String() string {
 func (*PostedResponse) ProtoMessage() {}
 
 func (x *PostedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[20]
+	mi := &file_assay_v1_network_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1279,7 +1449,7 @@ func (x *PostedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostedResponse.ProtoReflect.Descriptor instead.
 func (*PostedResponse) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{20}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PostedResponse) GetChunks() []bool {
@@ -1298,7 +1468,7 @@ type AccountRequest struct {
 
 func (x *AccountRequest) Reset() {
 	*x = AccountRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[21]
+	mi := &file_assay_v1_network_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1480,7 @@ func (x *AccountRequest) String() string {
 func (*AccountRequest) ProtoMessage() {}
 
 func (x *AccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[21]
+	mi := &file_assay_v1_network_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1493,7 @@ func (x *AccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountRequest.ProtoReflect.Descriptor instead.
 func (*AccountRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{21}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AccountRequest) GetKey() string {
@@ -1343,7 +1513,7 @@ type AccountResponse struct {
 
 func (x *AccountResponse) Reset() {
 	*x = AccountResponse{}
-	mi := &file_assay_v1_network_proto_msgTypes[22]
+	mi := &file_assay_v1_network_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1525,7 @@ func (x *AccountResponse) String() string {
 func (*AccountResponse) ProtoMessage() {}
 
 func (x *AccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[22]
+	mi := &file_assay_v1_network_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1538,7 @@ func (x *AccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountResponse.ProtoReflect.Descriptor instead.
 func (*AccountResponse) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{22}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AccountResponse) GetBalance() uint64 {
@@ -1399,7 +1569,7 @@ type Lock struct {
 
 func (x *Lock) Reset() {
 	*x = Lock{}
-	mi := &file_assay_v1_network_proto_msgTypes[23]
+	mi := &file_assay_v1_network_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1411,7 +1581,7 @@ func (x *Lock) String() string {
 func (*Lock) ProtoMessage() {}
 
 func (x *Lock) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[23]
+	mi := &file_assay_v1_network_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1424,7 +1594,7 @@ func (x *Lock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lock.ProtoReflect.Descriptor instead.
 func (*Lock) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{23}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Lock) GetAmount() uint64 {
@@ -1478,7 +1648,7 @@ type OffersRequest struct {
 
 func (x *OffersRequest) Reset() {
 	*x = OffersRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[24]
+	mi := &file_assay_v1_network_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +1660,7 @@ func (x *OffersRequest) String() string {
 func (*OffersRequest) ProtoMessage() {}
 
 func (x *OffersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[24]
+	mi := &file_assay_v1_network_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +1673,7 @@ func (x *OffersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OffersRequest.ProtoReflect.Descriptor instead.
 func (*OffersRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{24}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *OffersRequest) GetProvider() string {
@@ -1522,7 +1692,7 @@ type OffersResponse struct {
 
 func (x *OffersResponse) Reset() {
 	*x = OffersResponse{}
-	mi := &file_assay_v1_network_proto_msgTypes[25]
+	mi := &file_assay_v1_network_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +1704,7 @@ func (x *OffersResponse) String() string {
 func (*OffersResponse) ProtoMessage() {}
 
 func (x *OffersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[25]
+	mi := &file_assay_v1_network_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +1717,7 @@ func (x *OffersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OffersResponse.ProtoReflect.Descriptor instead.
 func (*OffersResponse) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{25}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *OffersResponse) GetOffers() []*Offer {
@@ -1574,7 +1744,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_assay_v1_network_proto_msgTypes[26]
+	mi := &file_assay_v1_network_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1756,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[26]
+	mi := &file_assay_v1_network_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1769,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{26}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Offer) GetCanonical() []byte {
@@ -1673,7 +1843,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[27]
+	mi := &file_assay_v1_network_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1855,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[27]
+	mi := &file_assay_v1_network_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +1868,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{27}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{29}
 }
 
 type ProofRequest struct {
@@ -1710,7 +1880,7 @@ type ProofRequest struct {
 
 func (x *ProofRequest) Reset() {
 	*x = ProofRequest{}
-	mi := &file_assay_v1_network_proto_msgTypes[28]
+	mi := &file_assay_v1_network_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1722,7 +1892,7 @@ func (x *ProofRequest) String() string {
 func (*ProofRequest) ProtoMessage() {}
 
 func (x *ProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[28]
+	mi := &file_assay_v1_network_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1735,7 +1905,7 @@ func (x *ProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProofRequest.ProtoReflect.Descriptor instead.
 func (*ProofRequest) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{28}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ProofRequest) GetKey() []byte {
@@ -1762,7 +1932,7 @@ type ProofResponse struct {
 
 func (x *ProofResponse) Reset() {
 	*x = ProofResponse{}
-	mi := &file_assay_v1_network_proto_msgTypes[29]
+	mi := &file_assay_v1_network_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +1944,7 @@ func (x *ProofResponse) String() string {
 func (*ProofResponse) ProtoMessage() {}
 
 func (x *ProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[29]
+	mi := &file_assay_v1_network_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +1957,7 @@ func (x *ProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProofResponse.ProtoReflect.Descriptor instead.
 func (*ProofResponse) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{29}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ProofResponse) GetKey() []byte {
@@ -1864,7 +2034,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_assay_v1_network_proto_msgTypes[30]
+	mi := &file_assay_v1_network_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +2046,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_v1_network_proto_msgTypes[30]
+	mi := &file_assay_v1_network_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +2059,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_assay_v1_network_proto_rawDescGZIP(), []int{30}
+	return file_assay_v1_network_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Refusal) GetCode() string {
@@ -1944,7 +2114,7 @@ const file_assay_v1_network_proto_rawDesc = "" +
 	"\x03job\x18\x01 \x01(\tR\x03job\"]\n" +
 	"\fCaseResponse\x12\x1c\n" +
 	"\tcanonical\x18\x01 \x01(\fR\tcanonical\x12/\n" +
-	"\asummary\x18\x02 \x01(\v2\x15.assay.v1.CaseSummaryR\asummary\"\x9a\x03\n" +
+	"\asummary\x18\x02 \x01(\v2\x15.assay.v1.CaseSummaryR\asummary\"\xfe\x03\n" +
 	"\vCaseSummary\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
 	"\x05phase\x18\x02 \x01(\tR\x05phase\x12\x16\n" +
@@ -1962,7 +2132,22 @@ const file_assay_v1_network_proto_rawDesc = "" +
 	"\brefunded\x18\f \x01(\x04R\brefunded\x12\x12\n" +
 	"\x04fees\x18\r \x01(\x04R\x04fees\x12\x18\n" +
 	"\aslashed\x18\x0e \x01(\x04R\aslashed\x12%\n" +
-	"\x0esettled_height\x18\x0f \x01(\x04R\rsettledHeight\"f\n" +
+	"\x0esettled_height\x18\x0f \x01(\x04R\rsettledHeight\x126\n" +
+	"\vcheckpoints\x18\x10 \x03(\v2\x14.assay.v1.CheckpointR\vcheckpoints\x12*\n" +
+	"\aresumes\x18\x11 \x03(\v2\x10.assay.v1.ResumeR\aresumes\"r\n" +
+	"\n" +
+	"Checkpoint\x12\x12\n" +
+	"\x04seat\x18\x01 \x01(\rR\x04seat\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\rR\x05epoch\x12\x12\n" +
+	"\x04root\x18\x03 \x01(\tR\x04root\x12\x12\n" +
+	"\x04file\x18\x04 \x01(\tR\x04file\x12\x12\n" +
+	"\x04size\x18\x05 \x01(\x04R\x04size\"w\n" +
+	"\x06Resume\x12\x12\n" +
+	"\x04seat\x18\x01 \x01(\rR\x04seat\x12\x1b\n" +
+	"\tfrom_seat\x18\x02 \x01(\rR\bfromSeat\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\rR\x05epoch\x12\x12\n" +
+	"\x04root\x18\x04 \x01(\tR\x04root\x12\x12\n" +
+	"\x04file\x18\x05 \x01(\tR\x04file\"f\n" +
 	"\x04Seat\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x14\n" +
@@ -2069,7 +2254,7 @@ func file_assay_v1_network_proto_rawDescGZIP() []byte {
 	return file_assay_v1_network_proto_rawDescData
 }
 
-var file_assay_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_assay_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_assay_v1_network_proto_goTypes = []any{
 	(*Moment)(nil),          // 0: assay.v1.Moment
 	(*HeadRequest)(nil),     // 1: assay.v1.HeadRequest
@@ -2082,67 +2267,71 @@ var file_assay_v1_network_proto_goTypes = []any{
 	(*CaseRequest)(nil),     // 8: assay.v1.CaseRequest
 	(*CaseResponse)(nil),    // 9: assay.v1.CaseResponse
 	(*CaseSummary)(nil),     // 10: assay.v1.CaseSummary
-	(*Seat)(nil),            // 11: assay.v1.Seat
-	(*CasesRequest)(nil),    // 12: assay.v1.CasesRequest
-	(*CasesResponse)(nil),   // 13: assay.v1.CasesResponse
-	(*LiableRequest)(nil),   // 14: assay.v1.LiableRequest
-	(*LiableResponse)(nil),  // 15: assay.v1.LiableResponse
-	(*AppealsRequest)(nil),  // 16: assay.v1.AppealsRequest
-	(*AppealsResponse)(nil), // 17: assay.v1.AppealsResponse
-	(*Appeal)(nil),          // 18: assay.v1.Appeal
-	(*PostedRequest)(nil),   // 19: assay.v1.PostedRequest
-	(*PostedResponse)(nil),  // 20: assay.v1.PostedResponse
-	(*AccountRequest)(nil),  // 21: assay.v1.AccountRequest
-	(*AccountResponse)(nil), // 22: assay.v1.AccountResponse
-	(*Lock)(nil),            // 23: assay.v1.Lock
-	(*OffersRequest)(nil),   // 24: assay.v1.OffersRequest
-	(*OffersResponse)(nil),  // 25: assay.v1.OffersResponse
-	(*Offer)(nil),           // 26: assay.v1.Offer
-	(*WatchRequest)(nil),    // 27: assay.v1.WatchRequest
-	(*ProofRequest)(nil),    // 28: assay.v1.ProofRequest
-	(*ProofResponse)(nil),   // 29: assay.v1.ProofResponse
-	(*Refusal)(nil),         // 30: assay.v1.Refusal
+	(*Checkpoint)(nil),      // 11: assay.v1.Checkpoint
+	(*Resume)(nil),          // 12: assay.v1.Resume
+	(*Seat)(nil),            // 13: assay.v1.Seat
+	(*CasesRequest)(nil),    // 14: assay.v1.CasesRequest
+	(*CasesResponse)(nil),   // 15: assay.v1.CasesResponse
+	(*LiableRequest)(nil),   // 16: assay.v1.LiableRequest
+	(*LiableResponse)(nil),  // 17: assay.v1.LiableResponse
+	(*AppealsRequest)(nil),  // 18: assay.v1.AppealsRequest
+	(*AppealsResponse)(nil), // 19: assay.v1.AppealsResponse
+	(*Appeal)(nil),          // 20: assay.v1.Appeal
+	(*PostedRequest)(nil),   // 21: assay.v1.PostedRequest
+	(*PostedResponse)(nil),  // 22: assay.v1.PostedResponse
+	(*AccountRequest)(nil),  // 23: assay.v1.AccountRequest
+	(*AccountResponse)(nil), // 24: assay.v1.AccountResponse
+	(*Lock)(nil),            // 25: assay.v1.Lock
+	(*OffersRequest)(nil),   // 26: assay.v1.OffersRequest
+	(*OffersResponse)(nil),  // 27: assay.v1.OffersResponse
+	(*Offer)(nil),           // 28: assay.v1.Offer
+	(*WatchRequest)(nil),    // 29: assay.v1.WatchRequest
+	(*ProofRequest)(nil),    // 30: assay.v1.ProofRequest
+	(*ProofResponse)(nil),   // 31: assay.v1.ProofResponse
+	(*Refusal)(nil),         // 32: assay.v1.Refusal
 }
 var file_assay_v1_network_proto_depIdxs = []int32{
 	0,  // 0: assay.v1.HeadResponse.moment:type_name -> assay.v1.Moment
 	10, // 1: assay.v1.CaseResponse.summary:type_name -> assay.v1.CaseSummary
-	11, // 2: assay.v1.CaseSummary.seats:type_name -> assay.v1.Seat
-	9,  // 3: assay.v1.CasesResponse.cases:type_name -> assay.v1.CaseResponse
-	9,  // 4: assay.v1.LiableResponse.cases:type_name -> assay.v1.CaseResponse
-	18, // 5: assay.v1.AppealsResponse.appeals:type_name -> assay.v1.Appeal
-	23, // 6: assay.v1.AccountResponse.locks:type_name -> assay.v1.Lock
-	26, // 7: assay.v1.OffersResponse.offers:type_name -> assay.v1.Offer
-	1,  // 8: assay.v1.Network.Head:input_type -> assay.v1.HeadRequest
-	3,  // 9: assay.v1.Network.Genesis:input_type -> assay.v1.GenesisRequest
-	5,  // 10: assay.v1.Network.Submit:input_type -> assay.v1.SubmitRequest
-	7,  // 11: assay.v1.Network.Status:input_type -> assay.v1.StatusRequest
-	8,  // 12: assay.v1.Network.Case:input_type -> assay.v1.CaseRequest
-	12, // 13: assay.v1.Network.Cases:input_type -> assay.v1.CasesRequest
-	14, // 14: assay.v1.Network.Liable:input_type -> assay.v1.LiableRequest
-	16, // 15: assay.v1.Network.Appeals:input_type -> assay.v1.AppealsRequest
-	19, // 16: assay.v1.Network.Posted:input_type -> assay.v1.PostedRequest
-	21, // 17: assay.v1.Network.Account:input_type -> assay.v1.AccountRequest
-	24, // 18: assay.v1.Network.Offers:input_type -> assay.v1.OffersRequest
-	27, // 19: assay.v1.Network.Watch:input_type -> assay.v1.WatchRequest
-	28, // 20: assay.v1.Network.Proof:input_type -> assay.v1.ProofRequest
-	2,  // 21: assay.v1.Network.Head:output_type -> assay.v1.HeadResponse
-	4,  // 22: assay.v1.Network.Genesis:output_type -> assay.v1.GenesisResponse
-	6,  // 23: assay.v1.Network.Submit:output_type -> assay.v1.TxResult
-	6,  // 24: assay.v1.Network.Status:output_type -> assay.v1.TxResult
-	9,  // 25: assay.v1.Network.Case:output_type -> assay.v1.CaseResponse
-	13, // 26: assay.v1.Network.Cases:output_type -> assay.v1.CasesResponse
-	15, // 27: assay.v1.Network.Liable:output_type -> assay.v1.LiableResponse
-	17, // 28: assay.v1.Network.Appeals:output_type -> assay.v1.AppealsResponse
-	20, // 29: assay.v1.Network.Posted:output_type -> assay.v1.PostedResponse
-	22, // 30: assay.v1.Network.Account:output_type -> assay.v1.AccountResponse
-	25, // 31: assay.v1.Network.Offers:output_type -> assay.v1.OffersResponse
-	0,  // 32: assay.v1.Network.Watch:output_type -> assay.v1.Moment
-	29, // 33: assay.v1.Network.Proof:output_type -> assay.v1.ProofResponse
-	21, // [21:34] is the sub-list for method output_type
-	8,  // [8:21] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	13, // 2: assay.v1.CaseSummary.seats:type_name -> assay.v1.Seat
+	11, // 3: assay.v1.CaseSummary.checkpoints:type_name -> assay.v1.Checkpoint
+	12, // 4: assay.v1.CaseSummary.resumes:type_name -> assay.v1.Resume
+	9,  // 5: assay.v1.CasesResponse.cases:type_name -> assay.v1.CaseResponse
+	9,  // 6: assay.v1.LiableResponse.cases:type_name -> assay.v1.CaseResponse
+	20, // 7: assay.v1.AppealsResponse.appeals:type_name -> assay.v1.Appeal
+	25, // 8: assay.v1.AccountResponse.locks:type_name -> assay.v1.Lock
+	28, // 9: assay.v1.OffersResponse.offers:type_name -> assay.v1.Offer
+	1,  // 10: assay.v1.Network.Head:input_type -> assay.v1.HeadRequest
+	3,  // 11: assay.v1.Network.Genesis:input_type -> assay.v1.GenesisRequest
+	5,  // 12: assay.v1.Network.Submit:input_type -> assay.v1.SubmitRequest
+	7,  // 13: assay.v1.Network.Status:input_type -> assay.v1.StatusRequest
+	8,  // 14: assay.v1.Network.Case:input_type -> assay.v1.CaseRequest
+	14, // 15: assay.v1.Network.Cases:input_type -> assay.v1.CasesRequest
+	16, // 16: assay.v1.Network.Liable:input_type -> assay.v1.LiableRequest
+	18, // 17: assay.v1.Network.Appeals:input_type -> assay.v1.AppealsRequest
+	21, // 18: assay.v1.Network.Posted:input_type -> assay.v1.PostedRequest
+	23, // 19: assay.v1.Network.Account:input_type -> assay.v1.AccountRequest
+	26, // 20: assay.v1.Network.Offers:input_type -> assay.v1.OffersRequest
+	29, // 21: assay.v1.Network.Watch:input_type -> assay.v1.WatchRequest
+	30, // 22: assay.v1.Network.Proof:input_type -> assay.v1.ProofRequest
+	2,  // 23: assay.v1.Network.Head:output_type -> assay.v1.HeadResponse
+	4,  // 24: assay.v1.Network.Genesis:output_type -> assay.v1.GenesisResponse
+	6,  // 25: assay.v1.Network.Submit:output_type -> assay.v1.TxResult
+	6,  // 26: assay.v1.Network.Status:output_type -> assay.v1.TxResult
+	9,  // 27: assay.v1.Network.Case:output_type -> assay.v1.CaseResponse
+	15, // 28: assay.v1.Network.Cases:output_type -> assay.v1.CasesResponse
+	17, // 29: assay.v1.Network.Liable:output_type -> assay.v1.LiableResponse
+	19, // 30: assay.v1.Network.Appeals:output_type -> assay.v1.AppealsResponse
+	22, // 31: assay.v1.Network.Posted:output_type -> assay.v1.PostedResponse
+	24, // 32: assay.v1.Network.Account:output_type -> assay.v1.AccountResponse
+	27, // 33: assay.v1.Network.Offers:output_type -> assay.v1.OffersResponse
+	0,  // 34: assay.v1.Network.Watch:output_type -> assay.v1.Moment
+	31, // 35: assay.v1.Network.Proof:output_type -> assay.v1.ProofResponse
+	23, // [23:36] is the sub-list for method output_type
+	10, // [10:23] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_assay_v1_network_proto_init() }
@@ -2156,7 +2345,7 @@ func file_assay_v1_network_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_v1_network_proto_rawDesc), len(file_assay_v1_network_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

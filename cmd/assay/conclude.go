@@ -26,7 +26,7 @@ type runView struct {
 	Settlement  settlementView   `json:"settlement"`
 	Faults      []faultView      `json:"faults"`
 	Disputes    []disputeSummary `json:"disputes"`
-	Resumes     []resumeView     `json:"resumes"`
+	Resumes     []resumeView     `json:"resumes,omitempty"` // who went on from whose checkpoint
 	Receipt     string           `json:"receipt"`
 	Anchor      string           `json:"anchor,omitempty"`
 	Timings     map[string]int64 `json:"timings_ms"`

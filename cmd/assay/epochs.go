@@ -44,7 +44,7 @@ func checkpointsOf(c *board.Case) []checkpointView {
 }
 
 func resumesOf(c *board.Case) []resumeView {
-	list := []resumeView{}
+	var list []resumeView
 	for _, r := range c.Resumes {
 		list = append(list, resumeView{r.Seat, providerOf(c, r.Seat), r.From, providerOf(c, r.From), r.Epoch, r.Root, r.File, r.Size})
 	}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/blob"
 )
 
@@ -63,7 +62,7 @@ func (n *network) keeps(t *testing.T, run *proc) (job string, key string) {
 			if k.File == nil {
 				continue
 			}
-			if f, err := client.OpenFile(t.Context(), assay.Digest(*k.File)); err == nil {
+			if f, err := client.OpenFile(t.Context(), *k.File); err == nil {
 				if err := f.Close(); err != nil {
 					t.Fatal(err)
 				}
