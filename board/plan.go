@@ -21,6 +21,9 @@ type Plan struct {
 	Defence     assay.Amount // what a provider must have to play a dispute; zero without referee
 	CommitClock assay.Millis
 	PhaseTotal  assay.Millis // one commit, tag, open and availability clock
+	// DisputeTotal is longer than any dispute about the job; zero without referee.
+	// Fresh replicas may be due behind it.
+	DisputeTotal assay.Millis
 
 	expr    *policy.Expr
 	checks  []entry
@@ -104,8 +107,11 @@ func (plan *Plan) disputable(p *assay.Params, job *assay.Job, bytes uint64) erro
 			open = max(open, e.window, p.CommitClock(job, bytes))
 		}
 	}
-	_, err = rules.KeptOpen(open)
-	return err
+	if rules, err = rules.KeptOpen(open); err != nil {
+		return err
+	}
+	plan.DisputeTotal = rules.Total()
+	return nil
 }
 
 // active returns the indices of the checks that are asked while the escalates

@@ -161,7 +161,8 @@ func (s *session) nameOf(k assay.Key) string {
 }
 
 // deadlineSlack is added to the policy's own phases when no deadline is given:
-// replacements and a slow network need room.
+// replacements and a slow network need room. A dispute comes on top, since who
+// lost it is replaced.
 const deadlineSlack = 4
 
 func (o *runOptions) deadlineOf(net *session, job *assay.Job, bytes uint64) (assay.Time, error) {
@@ -176,5 +177,5 @@ func (o *runOptions) deadlineOf(net *session, job *assay.Job, bytes uint64) (ass
 	if err != nil {
 		return 0, err
 	}
-	return at.Add(plan.PhaseTotal * deadlineSlack), nil
+	return at.Add(plan.PhaseTotal*deadlineSlack + plan.DisputeTotal), nil
 }
