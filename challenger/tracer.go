@@ -13,7 +13,7 @@ var ErrTooLarge = errors.New("witness too large")
 
 // Final is how the machine's execution of a job ends.
 type Final struct {
-	Steps  uint64 // after which the machine halts; of an epoch program those in which it works
+	Steps  uint64 // after which the machine halts; of an epoch program those in which it works, or a bound of them
 	Span   uint64 // positions of a first claim; zero: as many as the job's limits say
 	Last   []byte // the record of the halted state
 	Result assay.Result

@@ -208,7 +208,7 @@ func rebuildSieve(t *testing.T) ([]byte, bool) {
 }
 
 // goBuild builds an example for a target and returns the binary's path.
-func goBuild(t *testing.T, name string, env ...string) string {
+func goBuild(t testing.TB, name string, env ...string) string {
 	t.Helper()
 	target := filepath.Join(t.TempDir(), name)
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", target}
@@ -252,7 +252,7 @@ type executor struct {
 	wasm  *wasm.Executor
 }
 
-func newExecutor(t *testing.T) executor {
+func newExecutor(t testing.TB) executor {
 	t.Helper()
 	store, err := blob.OpenMemory(blob.Config{})
 	must(t, err)

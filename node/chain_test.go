@@ -77,7 +77,7 @@ func newChain(t *testing.T) chain {
 
 func (c *chain) tracer(t *testing.T, resumes []board.Resume) *resumedTracer {
 	t.Helper()
-	traces := newTraces(nil, nil, c.store, c.store, &sync.WaitGroup{})
+	traces := newTraces(nil, nil, nil, c.store, c.store, &sync.WaitGroup{})
 	tracer, err := traces.goOn(t.Context(), NewTracer(&c.job, c.store), &c.job, resumes)
 	if err != nil {
 		t.Fatal(err)

@@ -63,7 +63,7 @@ func RunChallenger(ctx context.Context, cfg ChallengerConfig) error {
 		events:           make(chan challenger.Event),
 		running:          map[assay.JobID]context.CancelFunc{},
 	}
-	l.traces = newTraces(cfg.Trace, cfg.Machines, cfg.Work, cfg.Source, &l.tasks)
+	l.traces = newTraces(cfg.Trace, cfg.Executor, cfg.Machines, cfg.Work, cfg.Source, &l.tasks)
 	ctx, cancel := context.WithCancel(ctx)
 	defer l.tasks.Wait()
 	defer cancel()

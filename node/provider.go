@@ -60,7 +60,7 @@ func RunProvider(ctx context.Context, cfg ProviderConfig) error {
 		events:         make(chan provider.Event),
 		running:        map[assay.JobID]context.CancelFunc{},
 	}
-	p.traces = newTraces(cfg.Trace, cfg.Machines, cfg.Work, cfg.Source, &p.tasks)
+	p.traces = newTraces(cfg.Trace, cfg.Executor, cfg.Machines, cfg.Work, cfg.Source, &p.tasks)
 	ctx, cancel := context.WithCancel(ctx)
 	defer p.tasks.Wait()
 	defer cancel()

@@ -12,6 +12,7 @@ import (
 	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/challenger"
 	"github.com/capacloud/assay/dispute"
+	"github.com/capacloud/assay/executor"
 	"github.com/capacloud/assay/machine/interp"
 	"github.com/capacloud/assay/machine/step"
 	"github.com/capacloud/assay/machine/wasi"
@@ -66,6 +67,11 @@ func (t *Tracer) Final(ctx context.Context) (challenger.Final, error) {
 	if err != nil {
 		return challenger.Final{}, err
 	}
+	return t.final(&rec, t.trace.Work())
+}
+
+// final returns what a halted record says, behind so many steps.
+func (t *Tracer) final(rec *step.Record, steps uint64) (challenger.Final, error) {
 	result, ok := rec.Result(&t.program.Image, &t.job.Limits)
 	if !ok {
 		return challenger.Final{}, errors.New("the machine has not halted where it said that it had")
@@ -74,7 +80,7 @@ func (t *Tracer) Final(ctx context.Context) (challenger.Final, error) {
 	for positions := step.Positions(&t.program.Image, &t.job.Limits); span < positions; {
 		span *= dispute.Arity
 	}
-	return challenger.Final{Steps: t.trace.Work(), Span: span, Last: rec.Bytes(), Result: result}, nil
+	return challenger.Final{Steps: steps, Span: span, Last: rec.Bytes(), Result: result}, nil
 }
 
 // Roots implements challenger.Tracer.
@@ -90,7 +96,10 @@ func (t *Tracer) Prove(ctx context.Context, start, steps uint64) ([]byte, error)
 	if err := t.begin(ctx); err != nil {
 		return nil, err
 	}
-	w, err := t.trace.Prove(start, steps)
+	return witness(t.trace.Prove(start, steps))
+}
+
+func witness(w []byte, err error) ([]byte, error) {
 	if errors.Is(err, step.ErrTooLarge) {
 		err = fmt.Errorf("%w: %w", challenger.ErrTooLarge, err)
 	}
@@ -144,9 +153,15 @@ type traces struct {
 	jobs map[assay.JobID]*traced
 }
 
-func newTraces(trace TraceFunc, turns Machines, store *blob.Store, src blob.Source, tasks *sync.WaitGroup) *traces {
+func newTraces(trace TraceFunc, x executor.Executor, turns Machines, store *blob.Store, src blob.Source, tasks *sync.WaitGroup) *traces {
 	if trace == nil {
-		trace = func(job *assay.Job, store *blob.Store) challenger.Tracer { return NewTracer(job, store) }
+		native, shows := x.(executor.Epochs)
+		trace = func(job *assay.Job, store *blob.Store) challenger.Tracer {
+			if shows {
+				return NewLocator(job, store, native)
+			}
+			return NewTracer(job, store)
+		}
 	}
 	if turns == nil {
 		turns = NewMachines()

@@ -163,7 +163,7 @@ func (endless) Final(ctx context.Context) (challenger.Final, error) {
 func TestDroppedTrace(t *testing.T) {
 	var tasks sync.WaitGroup
 	store, job, _ := traceBench(t)
-	tr := newTraces(nil, make(Machines, 1), store, store, &tasks)
+	tr := newTraces(nil, nil, make(Machines, 1), store, store, &tasks)
 	open := tr.open
 	tr.open = func(context.Context, *assay.Job) (challenger.Tracer, error) { return endless{}, nil }
 	ask := challenger.Ask{ID: assay.JobID{1}, Job: *job, Question: challenger.Question{Kind: challenger.AskFinal}}

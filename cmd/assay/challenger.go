@@ -12,6 +12,7 @@ import (
 	"github.com/capacloud/assay/api"
 	"github.com/capacloud/assay/blob"
 	"github.com/capacloud/assay/challenger"
+	executor "github.com/capacloud/assay/executor/wasm"
 	"github.com/capacloud/assay/node"
 )
 
@@ -121,7 +122,7 @@ func (o *challengerOptions) watch(cmd *cobra.Command, u *ui, client *api.Client,
 	tending.Go(func() { node.Supervise(ctx, client, log) })
 	tending.Go(func() { node.RunSweeper(ctx, client, log, work) })
 	err = node.RunChallenger(ctx, node.ChallengerConfig{
-		Network: client, Key: key, Core: core, Executor: engine, Source: source, Work: work, Logger: log,
+		Network: client, Key: key, Core: core, Executor: executor.Epochs{Executor: engine}, Source: source, Work: work, Logger: log,
 		Report: func(r challenger.Report) {
 			u.line("report", "%v", r.Err)
 			u.line("", "look:     assay dispute show %s --network %s", r.Job, o.network)

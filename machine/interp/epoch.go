@@ -181,11 +181,15 @@ func (m *Machine) Checkpoint() (*checkpoint.Checkpoint, bool) {
 
 // NewTraceFrom returns the trace of a run from a checkpoint on, up to so many
 // epochs later: who disputes about one epoch executes no other. Positions are
-// counted from state 0, as ever; questions about others are errors.
+// counted from state 0, as ever; questions about others are errors. Without a
+// checkpoint the run begins in state 0.
 func NewTraceFrom(p *wasm.Program, job *assay.Job, in *wasi.ReaderInput, c *checkpoint.Checkpoint, epochs uint32) (*Trace, error) {
-	m, err := Resume(p, job, in, c)
-	if err != nil {
-		return nil, err
+	m := New(p, job, in)
+	if c != nil {
+		var err error
+		if m, err = Resume(p, job, in, c); err != nil {
+			return nil, err
+		}
 	}
 	return newTrace(m, in, m.steps+uint64(epochs)*m.span), nil
 }
