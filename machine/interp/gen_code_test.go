@@ -20,7 +20,7 @@ func (g *generator) statement(depth int) {
 		g.fat--
 		g.b = append(g.b, bytes.Repeat([]byte{gNop}, 66_000)...)
 	}
-	switch g.pick(27) {
+	switch g.pick(28) {
 	case 0:
 		g.op(gNop)
 	case 1, 2, 3:
@@ -54,8 +54,19 @@ func (g *generator) statement(depth int) {
 		g.tableOp(depth)
 	case 24:
 		g.dispatch(depth)
-	default:
+	case 25, 26:
 		g.join(depth)
+	default:
+		g.rotate()
+	}
+}
+
+// rotate moves many locals about: labels around it carry them.
+func (g *generator) rotate() {
+	for range 8 + g.pick(25) {
+		t := valTypes[g.pick(len(valTypes))]
+		g.idx(gLocalGet, g.localOf(t))
+		g.idx(gLocalSet, g.localOf(t))
 	}
 }
 

@@ -225,7 +225,11 @@ func (g *generator) declare(params, results []wasm.ValType) funcSig {
 }
 
 func (g *generator) someTypes(most int) []wasm.ValType {
-	ts := make([]wasm.ValType, g.pick(most+1))
+	n := g.pick(most + 1)
+	if g.chance(4) { // more than a label carries for nothing
+		n = 6 + g.pick(20)
+	}
+	ts := make([]wasm.ValType, n)
 	for i := range ts {
 		ts[i] = valTypes[g.pick(len(valTypes))]
 	}
@@ -331,7 +335,7 @@ func (g *generator) function(f funcSig) {
 	g.locals = append([]wasm.ValType(nil), f.params...)
 	var runs []wasm.LocalRun
 	for _, t := range valTypes {
-		n := 1 + g.pick(2)
+		n := 1 + g.pick(4)
 		runs = append(runs, wasm.LocalRun{Count: uint32(n), Type: t})
 		for range n {
 			g.locals = append(g.locals, t)

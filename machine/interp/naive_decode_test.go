@@ -55,6 +55,7 @@ func (n *naive) decode(f int) *naiveBody {
 		body.entry += int64(run.Count)
 	}
 	body.entry /= 64
+	body.entry += int64(len(n.m.Types[n.m.Funcs[f]].Results) / 8)
 	var open []int
 	for r.at < len(r.b) {
 		in := naiveInstr{op: int(r.b[r.at]), end: -1, els: -1}
@@ -176,6 +177,7 @@ func (body *naiveBody) meter() {
 			mark(uint32(len(open)))
 		}
 	}
+	costs := body.labelCosts()
 	cost := &body.entry
 	var around []*int64
 	begin := func(in *naiveInstr) {
@@ -193,6 +195,7 @@ func (body *naiveBody) meter() {
 		case gLoop:
 			around, open = append(around, cost), append(open, i)
 			begin(in)
+			*cost += costs[i]
 		case gElse:
 			begin(in)
 		case gEnd:
@@ -203,6 +206,9 @@ func (body *naiveBody) meter() {
 				begin(in)
 			} else {
 				cost = around[len(around)-1]
+			}
+			if of := open[len(open)-1]; code[of].op != gLoop {
+				*cost += costs[of]
 			}
 			around, open = around[:len(around)-1], open[:len(open)-1]
 		default:

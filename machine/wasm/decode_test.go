@@ -241,6 +241,18 @@ func TestTotals(t *testing.T) {
 	wide.m.Codes[1].Expr = append(bytes.Repeat([]byte{opUnreachable, opCall, 0}, 300_000), opEnd)
 	refused("type steps", wide, l)
 
+	tables := newModule()
+	for range 20_000 {
+		tables.fn("", ":", "", code(i32c(0), opBrTable, uleb(110), make([]byte, 111))...)
+	}
+	refused("total branch targets", tables, l)
+
+	squares := newModule()
+	for range 16 {
+		squares.fn("", "i:i", strings.Repeat("i", 127), around(127, 100)...)
+	}
+	refused("squares of the values needed at labels", squares, l)
+
 	e := newModule().table(1, 0).fn("", ":", "")
 	for range 3 {
 		e.m.Elems = append(e.m.Elems, Elem{Mode: Passive, Type: FuncRef, Init: make([]ElemInit, 400_000)})

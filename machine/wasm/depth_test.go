@@ -286,6 +286,19 @@ func TestJoins(t *testing.T) {
 // local for each of many nested loops, every one carried around each of them.
 func TestCompileBomb(t *testing.T) {
 	const locals, loops = 127, 140 // 17,780 joins in 2 KB; wazero took 14 s for 90,000
+	body := around(locals, loops)
+	m, err := Decode(newModule().fn("f", "i:i", strings.Repeat("i", locals), body...).bytes(), DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refusal *Error
+	if err := Validate(m); !errors.As(err, &refusal) || refusal.Code != CodeAboveLimit {
+		t.Fatalf("got %v, want %s", err, CodeAboveLimit)
+	}
+}
+
+// around is a body of nested loops that carry each of so many locals.
+func around(locals, loops int) []byte {
 	var body []byte
 	for range loops {
 		body = append(body, opLoop, emptyBlock)
@@ -296,14 +309,63 @@ func TestCompileBomb(t *testing.T) {
 	for range loops {
 		body = append(body, code(opLocalGet, 0, opBrIf, 0, opEnd)...)
 	}
-	body = append(body, code(opLocalGet, 1)...)
-	m, err := Decode(newModule().fn("f", "i:i", strings.Repeat("i", locals), body...).bytes(), DefaultLimits())
-	if err != nil {
-		t.Fatal(err)
+	return append(body, code(opLocalGet, 1)...)
+}
+
+// TestLookups fixes what is counted as a lookup.
+func TestLookups(t *testing.T) {
+	out := code(opLocalGet, 0, opBrIf, 0)
+	inc := code(opLocalGet, 1, i32c(1), 0x6a, opLocalSet, 1)
+	for _, c := range []struct {
+		name string
+		code []byte
+		want uint64
+	}{
+		{"in one block", code(inc, inc, opLocalGet, 1), 0},
+		{"behind branches", code(i32c(1), out, opDrop, i32c(1), out, opDrop, opLocalGet, 1), 0 + 1 + 2 + 2},
+		// Three reads, and local 1 on each of three ways, of 2, 3 and 3 blocks.
+		{"a label with three ways", code(opBlock, emptyBlock, out, out, inc, opEnd, opLocalGet, 1), 1 + 2 + 3 + 2 + 3 + 3},
+		{"a label where nothing is wanted", code(opBlock, emptyBlock, out, out, inc, opEnd, i32c(1)), 1 + 2 + 3},
+		// Behind an if, local 1 on both ways; the read behind it finds it there.
+		{"an if", code(opLocalGet, 0, opIf, emptyBlock, inc, opEnd, opLocalGet, 1), 1 + 1 + 1},
+		{"an if with two arms", code(opLocalGet, 0, opIf, emptyBlock, opNop, opElse, inc, opEnd, opLocalGet, 1), 1 + 2 + 1 + 1},
+	} {
+		m, err := Decode(newModule().fn("f", "i:i", "i", c.code...).bytes(), DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := &validator{m: m}
+		if err := v.module(); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.function(0); err != nil {
+			t.Fatal(err)
+		}
+		if v.lookups != c.want {
+			t.Errorf("%s: %d, want %d", c.name, v.lookups, c.want)
+		}
 	}
-	var refusal *Error
-	if err := Validate(m); !errors.As(err, &refusal) || refusal.Code != CodeAboveLimit {
-		t.Fatalf("got %v, want %s", err, CodeAboveLimit)
+}
+
+// TestLookupBomb: an engine looks for the value of each local on each of many ways
+// to a label, and for that of each read, as far back as ways met last. Modules of a
+// few KB would keep it busy for minutes.
+func TestLookupBomb(t *testing.T) {
+	const locals, ways = 100, 9000
+	var write, read []byte
+	for i := 1; i <= locals; i++ {
+		write = append(write, code(opLocalGet, i, opLocalSet, i)...)
+		read = append(read, code(opLocalGet, i, opDrop)...)
+	}
+	out := bytes.Repeat(code(opLocalGet, 0, opBrIf, 0), ways)
+	for name, body := range map[string][]byte{
+		"ways":  code(opBlock, emptyBlock, out, write, opEnd, read),
+		"reads": code(opBlock, emptyBlock, out, bytes.Repeat(read, 2000), opEnd),
+	} {
+		err := accept(newModule().fn("f", ":", strings.Repeat("i", locals+1), body...).bytes())
+		if codeOf(err) != CodeAboveLimit || !strings.Contains(err.Error(), "lookups") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

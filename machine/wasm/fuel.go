@@ -17,8 +17,9 @@ func (c *charge) compares() bool { return c.loop && c.cost > 0 }
 
 // region is a construct whose end the fuel walk has not reached.
 type region struct {
-	point int32 // charge point in force at the construct's first instruction
-	exits int32 // outermost construct to whose label a branch inside goes
+	point int32  // charge point in force at the construct's first instruction
+	exits int32  // outermost construct to whose label a branch inside goes
+	cost  uint32 // of the label behind its end
 }
 
 // fuelWalk divides a body into blocks and adds up their costs, by the rules
@@ -28,13 +29,15 @@ type fuelWalk struct {
 	points []charge
 	cur    int32 // point in force
 	open   []region
+	labels []labelCost // of the constructs not passed yet
 	dead   deadWalk
 }
 
-// begin begins a body. Its entry pays for the locals that a call has to zero.
-func (w *fuelWalk) begin(b *Body) {
-	w.points = append(w.points[:0], charge{cost: b.locals >> LocalShift})
-	w.cur, w.dead = 0, deadWalk{}
+// begin begins a body of a function of this type. Its entry pays for the locals
+// that a call has to zero, and for the results that it moves.
+func (w *fuelWalk) begin(b *Body, t *FuncType) {
+	w.points = append(w.points[:0], charge{cost: b.locals>>LocalShift + uint32(len(t.Results))>>CarryShift})
+	w.cur, w.labels, w.dead = 0, b.labels, deadWalk{}
 	w.open = append(w.open[:0], region{exits: 0})
 }
 
@@ -68,11 +71,13 @@ func (w *fuelWalk) step(in *instr, body []byte) bool {
 	}
 	switch in.op {
 	case opBlock:
-		w.push()
+		w.push(w.label(in))
 		return true
 	case opLoop:
-		w.push()
+		cost := w.label(in)
+		w.push(0)
 		w.point(in.end, true)
+		w.points[w.cur].cost = cost
 		return true
 	case opElse:
 		w.point(in.end, false)
@@ -84,7 +89,7 @@ func (w *fuelWalk) step(in *instr, body []byte) bool {
 	w.points[w.cur].cost++
 	switch in.op {
 	case opIf:
-		w.push()
+		w.push(w.label(in))
 		w.point(in.end, false)
 	case opBr:
 		w.leave(in.a)
@@ -102,13 +107,24 @@ func (w *fuelWalk) step(in *instr, body []byte) bool {
 	return true
 }
 
-func (w *fuelWalk) push() {
-	w.open = append(w.open, region{point: w.cur, exits: int32(len(w.open))})
+// label returns the cost of the label of the construct that an instruction opens.
+func (w *fuelWalk) label(in *instr) uint32 {
+	if len(w.labels) == 0 || int(w.labels[0].at) != in.start {
+		return 0
+	}
+	cost := w.labels[0].cost
+	w.labels = w.labels[1:]
+	return cost
+}
+
+func (w *fuelWalk) push(cost uint32) {
+	w.open = append(w.open, region{point: w.cur, exits: int32(len(w.open)), cost: cost})
 }
 
 // end closes a construct. If nothing inside branches out of it, whoever
 // entered it also leaves it here, so what follows belongs to the block in
-// which the construct stands; otherwise a new block begins.
+// which the construct stands; otherwise a new block begins. It pays for what is
+// moved to the label.
 func (w *fuelWalk) end(in *instr) {
 	i := int32(len(w.open) - 1)
 	g := w.open[i]
@@ -121,9 +137,10 @@ func (w *fuelWalk) end(in *instr) {
 	}
 	if g.exits >= i {
 		w.cur = g.point
-		return
+	} else {
+		w.point(in.end, false)
 	}
-	w.point(in.end, false)
+	w.points[w.cur].cost += g.cost
 }
 
 // deadWalk finds the code that control cannot reach: behind br, br_table,

@@ -66,6 +66,11 @@ const (
 	// LocalShift: a function's entry costs own locals / 2^LocalShift more, since
 	// each call zeroes them.
 	LocalShift = 6
+	// CarryShift: a label with n values, operands and joins together (see joinWalk),
+	// costs n / 2^CarryShift more each time that control passes it, and a function
+	// with n results as much at its entry. An engine moves each of them, however
+	// few operators that took.
+	CarryShift = 3
 )
 
 // Options are the parameters of a rewriting.

@@ -122,7 +122,7 @@ func (w *lowerer) function(i int) ([]Instr, []uint64) {
 	w.code, w.jumps, w.stack = w.code[:0], w.jumps[:0], w.stack[:0]
 	w.frames, w.branches = w.frames[:0], w.branches[:0]
 	w.settled, w.barrier, w.cond = 0, 0, condition{}
-	w.measure(b)
+	w.measure(b, t)
 
 	w.info = &w.infos[int(w.m.imported[KindFunc])+i]
 	locals := len(t.Params) + int(b.locals)
@@ -143,8 +143,8 @@ func (w *lowerer) function(i int) ([]Instr, []uint64) {
 }
 
 // measure divides the body into blocks and looks for calls.
-func (w *lowerer) measure(b *Body) {
-	w.fw.begin(b)
+func (w *lowerer) measure(b *Body, t *FuncType) {
+	w.fw.begin(b, t)
 	w.calls = false
 	r := reader{b: w.src}
 	for r.pos < len(w.src) {

@@ -173,6 +173,7 @@ type Body struct {
 	height uint32 // most operands on the stack
 	values uint32 // values that its instructions make, see Instrument
 	joins  uint32 // values that may be needed at labels, see joinWalk
+	labels []labelCost
 	locals uint32 // own locals, without parameters
 }
 

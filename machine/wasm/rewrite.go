@@ -118,7 +118,7 @@ func slots(b *Body, t FuncType) uint64 {
 func (w *rewriter) analyse(b *Body) survey {
 	var s survey
 	var in instr
-	w.fw.begin(b)
+	w.fw.begin(b, &w.bodyType)
 	w.innermost, w.inside = w.innermost[:0], w.inside[:0]
 	r := reader{b: w.src}
 	for r.pos < len(w.src) {

@@ -20,6 +20,12 @@ import (
 // the construct leaves it here. Code behind br, br_table, return and
 // unreachable, up to the else or end of its construct, belongs to no block.
 //
+// The entry block of a function costs own locals/64 + results/8 more, rounded down
+// each. A label that some branch goes to, and that of an if, adds an eighth of its
+// values, the operands that it takes and its joins (see joinWalk): of a loop to the
+// block that begins there, of others to the block in which control goes on behind
+// their end.
+//
 // A block is charged whole at its entry: passing its first byte takes the sum
 // of its costs from the fuel left. Fuel is compared with zero at four places
 // and nowhere else: at a function's entry and at a loop's head, after the

@@ -41,7 +41,10 @@ type validator struct {
 
 	total      uint64 // locals so far
 	totalJoins uint64 // values needed at labels so far
+	joinPairs  uint64 // squares of those of each function
+	lookups    uint64 // see joinWalk, so far
 	blockPairs uint64 // squares of the blocks of each function
+	targets    uint64 // of br_tables so far
 	steps      uint64 // operands of calls and labels so far
 }
 

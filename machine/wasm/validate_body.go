@@ -79,21 +79,33 @@ func (v *validator) body(i int) *Error {
 	if b.height > m.limits.Operands {
 		return refuse(CodeAboveLimit, b.Offset, "operands: %d, limit %d", b.height, m.limits.Operands)
 	}
-	joins, ok := v.joins.count(b.Expr, len(v.locals), &m.limits)
-	if !ok {
-		return refuse(CodeAboveLimit, b.Offset, "locals times constructs: limit %d", m.limits.LocalsTimesConstructs)
+	return v.labels(b, len(t.Results))
+}
+
+// labels bounds what an engine makes of a valid body's labels.
+func (v *validator) labels(b *Body, results int) *Error {
+	l := &v.m.limits
+	j := &v.joins
+	if !j.count(b.Expr, len(v.locals), results, v.m) {
+		return refuse(CodeAboveLimit, b.Offset, "locals times constructs: limit %d", l.LocalsTimesConstructs)
 	}
-	n := uint64(v.joins.blocks)
-	if v.blockPairs += n * n; v.blockPairs > uint64(m.limits.BlockPairs) {
-		return refuse(CodeAboveLimit, b.Offset, "squares of the blocks of functions: limit %d", m.limits.BlockPairs)
+	blocks, joins := uint64(j.blocks), uint64(j.joins)
+	if v.blockPairs += blocks * blocks; v.blockPairs > uint64(l.BlockPairs) {
+		return refuse(CodeAboveLimit, b.Offset, "squares of the blocks of functions: limit %d", l.BlockPairs)
 	}
-	if joins > m.limits.Joins {
-		return refuse(CodeAboveLimit, b.Offset, "values needed at labels: %d, limit %d", joins, m.limits.Joins)
+	if j.joins > l.Joins {
+		return refuse(CodeAboveLimit, b.Offset, "values needed at labels: %d, limit %d", j.joins, l.Joins)
 	}
-	if v.totalJoins += uint64(joins); v.totalJoins > uint64(m.limits.TotalJoins) {
-		return refuse(CodeAboveLimit, b.Offset, "values needed at labels of all functions: limit %d", m.limits.TotalJoins)
+	if v.totalJoins += joins; v.totalJoins > uint64(l.TotalJoins) {
+		return refuse(CodeAboveLimit, b.Offset, "values needed at labels of all functions: limit %d", l.TotalJoins)
 	}
-	b.joins = joins
+	if v.joinPairs += joins * joins; v.joinPairs > uint64(l.JoinPairs) {
+		return refuse(CodeAboveLimit, b.Offset, "squares of the values needed at labels of functions: limit %d", l.JoinPairs)
+	}
+	if v.lookups += j.lookups; v.lookups > uint64(l.Lookups) {
+		return refuse(CodeAboveLimit, b.Offset, "lookups of values: limit %d", l.Lookups)
+	}
+	b.joins, b.labels = j.joins, append([]labelCost(nil), j.labels...)
 	return nil
 }
 
@@ -463,6 +475,10 @@ func (v *validator) brTable() {
 	v.popType(I32)
 	r := reader{b: v.r.b[:v.in.end], pos: v.in.start + 1}
 	n := r.u32()
+	if v.targets += uint64(n); v.targets > uint64(v.m.limits.TotalTargets) {
+		v.fail(CodeAboveLimit, "total branch targets: limit %d", v.m.limits.TotalTargets)
+		return
+	}
 	arity := len(v.labelOf(v.in.b).label())
 	for range n {
 		ts := v.labelOf(r.u32()).label()
