@@ -26,7 +26,8 @@ func carriers() map[string]*builder {
 		read = append(read, code(opLocalGet, uleb(i), opDrop)...)
 	}
 	joins := newModule().fn("f", ":", strings.Repeat("i", locals+1), code(
-		opLoop, emptyBlock, opBlock, emptyBlock, opLocalGet, 0, 0x45, opBrIf, 0, write, opEnd, opBr, 0, opEnd, read)...)
+		opLoop, emptyBlock, opBlock, emptyBlock, opLocalGet, 0, 0x45, opBrIf, 0, write, opEnd, opBr, 0, opEnd, read,
+	)...)
 
 	results := newModule()
 	arms := appendS64([]byte{opIf}, int64(results.typ(":"+many)))

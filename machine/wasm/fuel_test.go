@@ -60,10 +60,14 @@ func TestFuel(t *testing.T) {
 		// A block of which nobody leaves by a branch costs nothing more.
 		{"8 results of a block", yielding(8), 8 + 8, false},
 		// The entry: 8 × 2, const, and 1 for the join of 8 locals behind the if.
-		{"8 locals behind an if", newModule().fn("f", ":", strings.Repeat("i", 8), code(locals(8), i32c(0), opIf, emptyBlock, opNop, locals(8), opEnd, locals(8))...),
-			16 + 2 + 1 + 16, false},
-		{"7 locals behind an if", newModule().fn("f", ":", strings.Repeat("i", 7), code(locals(7), i32c(0), opIf, emptyBlock, opNop, locals(7), opEnd, locals(7))...),
-			14 + 2 + 14, false},
+		{
+			"8 locals behind an if", newModule().fn("f", ":", strings.Repeat("i", 8), code(locals(8), i32c(0), opIf, emptyBlock, opNop, locals(8), opEnd, locals(8))...),
+			16 + 2 + 1 + 16, false,
+		},
+		{
+			"7 locals behind an if", newModule().fn("f", ":", strings.Repeat("i", 7), code(locals(7), i32c(0), opIf, emptyBlock, opNop, locals(7), opEnd, locals(7))...),
+			14 + 2 + 14, false,
+		},
 		// The head: 8 locals and the counter are joins. Each turn pays for them.
 		{"8 locals around a loop", newModule().fn("f", ":", strings.Repeat("i", 8), code(locals(8), i32c(10), opLocalSet, 0,
 			opLoop, emptyBlock, locals(8), opLocalGet, 0, i32c(1), 0x6b, opLocalTee, 0, opBrIf, 0, opEnd)...), 18 + 10*(16+5+1), false},
