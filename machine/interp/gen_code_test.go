@@ -552,6 +552,9 @@ func (g *generator) expr(t wasm.ValType, depth int) {
 
 func (g *generator) leaf(t wasm.ValType) {
 	switch {
+	case letter(t) != 'r' && g.chance(10):
+		g.half(t)
+		return
 	case g.chance(50):
 		g.idx(gLocalGet, g.localOf(t))
 		return
@@ -605,7 +608,38 @@ func (g *generator) load(t wasm.ValType, depth int) {
 	g.memarg()
 }
 
+// half generates the lower half of a local of 64 bits, as a value of this type.
+func (g *generator) half(t wasm.ValType) {
+	g.idx(gLocalGet, g.localOf(wasm.I64))
+	g.op(0xa7) // wrap
+	switch t {
+	case wasm.I64:
+		g.op(0xad) // extend without sign
+	case wasm.F32:
+		g.op(0xbe) // reinterpret
+	case wasm.F64:
+		g.op(0xad, 0xbf)
+	}
+}
+
 func (g *generator) compute(t wasm.ValType, depth int) {
+	if t == wasm.F64 && g.chance(10) { // a sum with a product, on either side
+		left := g.chance(50)
+		if left {
+			g.expr(t, depth+1)
+		}
+		g.expr(t, depth+1)
+		g.expr(t, depth+1)
+		g.op(0xa2)
+		if g.chance(20) {
+			g.op(0xbd, 0xa7, 0xad, 0xbf) // the lower half of its bits
+		}
+		if !left {
+			g.leaf(t)
+		}
+		g.op(0xa0)
+		return
+	}
 	if letter(t) == 'r' {
 		g.leaf(t)
 		return

@@ -240,6 +240,8 @@ func TestTotals(t *testing.T) {
 	wide := newModule().fn("", strings.Repeat("l", 1000)+":", "").fn("", ":", "", opUnreachable)
 	wide.m.Codes[1].Expr = append(bytes.Repeat([]byte{opUnreachable, opCall, 0}, 300_000), opEnd)
 	refused("type steps", wide, l)
+	wide.m.Codes[1].Expr = append(bytes.Repeat([]byte{opUnreachable, opCall, 0}, 1050), opEnd)
+	refused("steps of types", wide, l)
 
 	tables := newModule()
 	for range 20_000 {

@@ -78,6 +78,7 @@ type joinLabel struct {
 type joinFrame struct {
 	*joinLabel
 	otherw bool // an else was passed
+	table  int  // event of the br_table that looked here last
 	sets   int  // index of its three sets in storage: label, else, written
 }
 
@@ -294,7 +295,7 @@ func (w *joinWalk) backward(body []byte, first bool) {
 			clear(w.cur)
 			t := reader{b: body, pos: int(e.n)}
 			for range e.size {
-				w.want(t.u32())
+				w.wantOnce(t.u32(), i)
 			}
 		case opEnd:
 			w.enter(&w.opened[e.n], first)
@@ -314,6 +315,14 @@ func (w *joinWalk) top() *joinFrame { return &w.frames[len(w.frames)-1] }
 func (w *joinWalk) want(label uint32) {
 	if i := len(w.frames) - 1 - int(label); i >= 0 {
 		union(w.cur, w.set(&w.frames[i], setLabel))
+	}
+}
+
+// wantOnce is want for a br_table, which may name a label thousands of times.
+func (w *joinWalk) wantOnce(label uint32, table int) {
+	if i := len(w.frames) - 1 - int(label); i >= 0 && w.frames[i].table != table {
+		w.frames[i].table = table
+		w.want(label)
 	}
 }
 

@@ -51,9 +51,11 @@ type Limits struct {
 	// a function of the largest size would take it hours. Four targets of
 	// br_table are a block. A Go program of 3 MB has 38 million.
 	BlockPairs uint32
-	// TypeSteps bounds the operands that calls and labels take and give, added
-	// up over the module: one byte of code may name a type of a thousand, and wazero
-	// takes 700 ns and 450 bytes for each. A Go program of 14 MB has 148,267.
+	// BodySteps and TypeSteps bound the operands that calls and labels take and
+	// give, in one function and over the module: one byte of code may name a type of
+	// a thousand, and wazero takes 700 ns and 450 bytes for each, which it keeps to the
+	// end of the function. A Go program of 14 MB has 148,267.
+	BodySteps uint32
 	TypeSteps uint32
 }
 
@@ -90,6 +92,7 @@ func DefaultLimits() Limits {
 		JoinPairs:             1 << 31,
 		Lookups:               1 << 30,
 		BlockPairs:            1 << 30,
+		BodySteps:             1 << 20,
 		TypeSteps:             1 << 23,
 	}
 }

@@ -211,7 +211,7 @@ func (w *lowerer) memoryStore() {
 		return
 	}
 	// The sum is the last instruction only if the value makes none.
-	if v.kind == inLocal && !(v.half && op == OpStore64) {
+	if v.kind == inLocal && !(v.half && op == OpStore64) && a.kind == inSlot {
 		if b, c, indexed := w.address(a, h); indexed {
 			w.emit(Instr{Op: op + OpStore8X - OpStore8, A: uint16(v.bits), B: b, C: c, Imm: w.in.bits})
 			return
@@ -390,8 +390,8 @@ func (w *lowerer) mulAdd(x, y operand, h int) bool {
 	if w.last(product) == nil {
 		product, other, otherAt = x, y, h+1
 	}
-	if other.kind == isConst {
-		return false // making it would come between
+	if product.half || other.kind == isConst || other.half {
+		return false // making the other would come between, in a slot that the product reads
 	}
 	mul, ok := w.takeBack(product, OpF64Mul)
 	if !ok {

@@ -62,6 +62,7 @@ func (v *validator) body(i int) *Error {
 	}
 	v.stack, v.frames = v.stack[:0], v.frames[:0]
 	v.height, v.values, v.bodyErr = 0, 0, nil
+	before := v.steps
 	v.frames = append(v.frames, frame{op: opBlock, out: t.Results})
 	v.r = reader{b: b.Expr}
 	for len(v.frames) > 0 {
@@ -74,6 +75,9 @@ func (v *validator) body(i int) *Error {
 			v.bodyErr.Offset = b.Offset + v.in.start
 			return v.bodyErr
 		}
+	}
+	if n := v.steps - before; n > uint64(m.limits.BodySteps) {
+		return refuse(CodeAboveLimit, b.Offset, "steps of types: %d, limit %d", n, m.limits.BodySteps)
 	}
 	b.height, b.values = uint32(v.height), v.values
 	if b.height > m.limits.Operands {

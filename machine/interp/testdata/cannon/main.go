@@ -1,4 +1,4 @@
-// Counts the primes below 2^20 with a sieve, eight times. The same source is
+// Cannon counts the primes below 2^20 with a sieve, eight times. The same source is
 // built for cannon (linux/mips64) and for the canonical machine (wasip1/wasm).
 package main
 
