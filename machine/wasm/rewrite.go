@@ -60,6 +60,8 @@ type rewriter struct {
 	// constructs. Its last element is for all of them.
 	outer []uint32
 	cost  uint32 // of the loop that beginLoop began last: they do not nest
+	ands  bool   // an and stands before in the basic block
+	konst bool   // the instruction before is a constant
 }
 
 // openConstruct is a construct whose end was not reached: its number among the
@@ -291,6 +293,7 @@ func (w *rewriter) instructions() {
 			w.replace(&in)
 			continue
 		}
+		w.guardAnd(&in)
 		switch op := in.op; {
 		case op == opLoop:
 			if innermost[0] && points[0].compares() {
@@ -347,6 +350,32 @@ func (w *rewriter) instructions() {
 		}
 	}
 	w.flush(len(w.src))
+}
+
+// guardAnd keeps wazero 1.12.0 on amd64 from a mistake: a branch on a comparison
+// of zero with an and tests the and alone, as if zero stood on the right, so 0 < x
+// becomes x < 0. Zero may be anything that it knows to be zero, such as a local that
+// nothing was written to, and the and may come by a local, but not from another
+// basic block. An or with zero hides the and.
+func (w *rewriter) guardAnd(in *instr) {
+	wide := in.op >= opI64LtS && in.op <= opI64GeU
+	if (wide || in.op >= opI32LtS && in.op <= opI32GeU) && w.ands && !w.konst {
+		w.flush(in.start)
+		if wide {
+			w.e.i64(0)
+			w.e.op(opI64Or)
+		} else {
+			w.e.i32(0)
+			w.e.op(opI32Or)
+		}
+	}
+	w.konst = in.op == opI32Const || in.op == opI64Const
+	switch in.op {
+	case opI32And, opI64And:
+		w.ands = true
+	case opLoop, opIf, opElse, opEnd, opBrIf:
+		w.ands = false
+	}
 }
 
 // replace leaves the instruction out; what is emitted next stands for it.
