@@ -23,7 +23,7 @@ fuzz: ## one fuzz target: make fuzz PKG=./canon T=FuzzUnmarshal
 	go test $(PKG) -run '^$$' -fuzz '^$(T)$$' -fuzztime 60s
 
 bench: ## the figures of docs/BENCHMARKS.md
-	go test -run '^$$' -bench . -benchtime 1s ./machine/... ./executor/... ./ledger ./comet ./receipt ./node
+	go test -run '^$$' -bench . -benchtime 1s ./kernel ./sumcheck ./freivalds ./zk/... ./machine/... ./executor/... ./ledger ./comet ./receipt ./node
 
 lint: ## golangci-lint, pinned in tools/go.mod
 	go tool -modfile=tools/go.mod golangci-lint run ./...

@@ -51,4 +51,8 @@ type Execution struct {
 	// Blind is false when the seat was drawn after another one had opened: its
 	// agreement may be a copy.
 	Blind bool
+	Shown Clock // when it opened; zero: it has not
+	// Spent says that its proof was valid, and that the statement belongs to
+	// another job: nobody can be paid for it here, and nobody is to blame.
+	Spent bool
 }

@@ -36,12 +36,56 @@ type View struct {
 	Now        Time
 	Clock      Clock
 	Job        *Job
-	Referee    bool   // the runtime has a machine that decides dissent
-	Inputs     Clock  // since when validators attest to hold program and inputs; zero: they do not
-	Waiting    Clock  // since when no message of a seat is awaited; now, where one is
-	Liability  Millis // how long after its settlement a result stays open to a fraud proof
+	Referee    bool // the runtime has a machine that decides dissent
+	Network    NetworkID
+	Height     uint64     // of the block that is applied
+	Keys       []ProofKey // that the job named when it was submitted, as the ledger holds them now
+	Inputs     Clock      // since when validators attest to hold program and inputs; zero: they do not
+	Waiting    Clock      // since when no message of a seat is awaited; now, where one is
+	Liability  Millis     // how long after its settlement a result stays open to a fraud proof
+	Asked      Clock      // since when this check is asked; zero: from the start
+	ProofClock Millis     // how long a seat that opened has for its proof
+	Posted     []Posted   // evidence that checks have absorbed, in its order
 	Executions []Execution
 	Candidates []Candidate
+}
+
+// Posted is a piece of evidence that a check has absorbed. Beacon is that of the
+// first block behind it: what was posted was fixed before anybody knew it.
+type Posted struct {
+	Check  string
+	Seat   uint16
+	Digest Digest // EvidenceDigest
+	Height uint64 // of the block that absorbed it
+	After  uint64 // height of the beacon; zero: there is none yet
+	Beacon Beacon
+}
+
+// MaxProofKey bounds the canonical bytes of a verifying key, MaxProofKeys the
+// keys that one job may name.
+const (
+	MaxProofKey  = 64 << 10
+	MaxProofKeys = 4
+)
+
+// Setup says where a verifying key comes from, as far as the network knows.
+type Setup uint8
+
+// The origins of a verifying key. Whoever made a key alone can prove anything
+// under it, so receipts name the origin.
+const (
+	SetupPinned   Setup = 0 // somebody registered it: the job pins it, the network vouches for nothing
+	SetupCeremony Setup = 1 // sealed by a ceremony on this network
+	SetupInsecure Setup = 2 // made by one party, on a network marked insecure
+)
+
+// ProofKey is a verifying key of the network's registry.
+type ProofKey struct {
+	_      struct{} `cbor:",toarray"`
+	Digest Digest   // package zk: Key.Digest
+	Key    []byte   // its canonical bytes
+	Setup  Setup
+	Killed bool // validators have withdrawn it: what it proves counts for nothing
 }
 
 // Evidence is a message addressed to one check by its canonical text.

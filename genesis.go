@@ -82,6 +82,11 @@ type Params struct {
 	ChallengeSlack Millis
 	WatchShare     PPM // of the jobs under optimistic that get a watcher drawn
 
+	// Proofs. A seat that has opened under a check that wants a proof has
+	// ProofClock for it; MaxEvidence bounds one piece of evidence.
+	ProofClock  Millis
+	MaxEvidence uint32 // bytes
+
 	// Stakes and bonds.
 	StakeTimes  uint32 // stake locked per assignment, in multiples of the job's MaxPrice
 	Bond        PPM    // bond locked with a commit, of the job's MaxPrice
@@ -99,6 +104,9 @@ type Params struct {
 	TxWindow    uint64 // blocks; a transaction expires at most that far ahead
 	FaucetLimit Amount // per request; zero: no faucet
 }
+
+// MaxEvidenceBytes is the most that a network may allow one piece of evidence.
+const MaxEvidenceBytes = 16 << 20
 
 // CodeGenesis refuses a genesis with a field out of range.
 const CodeGenesis Code = "bad-genesis"
@@ -139,6 +147,7 @@ func DefaultParams() Params {
 		FetchRate: 1 << 20, FuelRate: 100_000_000, Slack: 30_000,
 		TagClock: 30_000, OpenClock: 30_000, AvailableClock: 60_000, ClockStep: MaxClockStep,
 		MachineRate: 20_000_000, MoveSlack: 60_000, ChallengeSlack: 120_000, WatchShare: 50_000,
+		ProofClock: 60_000, MaxEvidence: 4 << 20,
 		StakeTimes: 10, Bond: Whole, Unavailable: 500_000, MinStake: 1_000_000,
 		Liability:  24 * 3600 * 1000,
 		MaxTxBytes: 1 << 20, BlockGas: 50_000_000, MaxDue: 1000, TxWindow: 1000,
@@ -152,6 +161,7 @@ func LocalParams() Params {
 	p.FetchRate, p.FuelRate, p.Slack = 64<<20, 1_000_000_000, 3_000
 	p.TagClock, p.OpenClock, p.AvailableClock, p.ClockStep = 3_000, 3_000, 3_000, 1_000
 	p.MachineRate, p.MoveSlack, p.ChallengeSlack, p.WatchShare = 400_000_000, 3_000, 3_000, 0
+	p.ProofClock = 3_000
 	p.Liability = 0 // the network ends with its process
 	p.FaucetLimit = 1_000_000_000_000
 	return p
@@ -160,6 +170,12 @@ func LocalParams() Params {
 // CommitClock returns how long a drawn provider has until its commit is due.
 func (p *Params) CommitClock(job *Job, fetchBytes uint64) Millis {
 	return p.RedoClock(job.Limits.Fuel, fetchBytes)
+}
+
+// ProofTime returns how long a seat that has opened has for its proof. What the
+// job's fuel limit says of its length is true of the proof, too.
+func (p *Params) ProofTime(job *Job) Millis {
+	return p.ProofClock + Millis(job.Limits.Fuel/p.FuelRate*1000)
 }
 
 // RedoClock returns how long fetching a job's bytes and executing so much fuel
@@ -221,10 +237,12 @@ func (p *Params) Validate() error {
 		return Refuse(CodeGenesis, "rates must not be zero")
 	case max(p.ProtocolFee, p.Bond, p.Unavailable, p.WatchShare) > Whole:
 		return Refuse(CodeGenesis, "shares must not exceed %d", Whole)
-	case p.Slack < 0 || p.TagClock <= 0 || p.OpenClock <= 0 || p.AvailableClock <= 0 || p.MoveSlack <= 0 || p.ChallengeSlack <= 0 || p.Liability < 0:
+	case p.Slack < 0 || p.TagClock <= 0 || p.OpenClock <= 0 || p.AvailableClock <= 0 || p.MoveSlack <= 0 || p.ChallengeSlack <= 0 || p.ProofClock <= 0 || p.Liability < 0:
 		return Refuse(CodeGenesis, "clocks must be positive")
 	case p.ClockStep <= 0 || p.ClockStep > MaxClockStep:
 		return Refuse(CodeGenesis, "clock step of %d ms; the range is 1 to %d", p.ClockStep, MaxClockStep)
+	case p.MaxEvidence > MaxEvidenceBytes:
+		return Refuse(CodeGenesis, "evidence of %d bytes; at most %d", p.MaxEvidence, MaxEvidenceBytes)
 	case p.MaxTxBytes < 1024 || p.MaxTxBytes > 8<<20 || p.BlockGas == 0 || p.MaxDue == 0 || p.TxWindow == 0:
 		return Refuse(CodeGenesis, "limits out of range")
 	}

@@ -1,6 +1,7 @@
 package assay
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -8,8 +9,16 @@ import (
 	"github.com/capacloud/assay/merkle"
 )
 
-// RuntimeWasm is a WASI preview-1 command module under docs/WASM.md.
-const RuntimeWasm = "wasm/1"
+// The runtimes. Results of different runtimes are never equal.
+const (
+	RuntimeWasm    = "wasm/1"    // a WASI preview-1 command module under docs/WASM.md
+	RuntimeCircuit = "circuit/1" // an arithmetic circuit: its public values are the output
+	RuntimeZKVM    = "zkvm/1"    // a guest of somebody's zkVM: its public values are the output
+	RuntimeInt8    = "int8/1"    // a graph of exact integer tensor operators
+)
+
+// Runtimes lists the known runtimes.
+func Runtimes() []string { return []string{RuntimeWasm, RuntimeCircuit, RuntimeZKVM, RuntimeInt8} }
 
 // Job says what is to be computed, on what, under which limits, policy, price
 // and deadline. It is immutable, and equal jobs give equal results, bit for bit.
@@ -31,6 +40,9 @@ type Job struct {
 	Deadline  Time   // stops new draws
 	Requester Key
 	Nonce     uint64 // tells two otherwise equal jobs of one requester apart
+	// Proven is the file digest of what a zk check is to see proved in the place
+	// of Program, which the requester thereby declares to be equivalent; zero: none.
+	Proven Digest
 }
 
 // Limits bound what one execution may use. All are part of the job, so every
@@ -91,7 +103,7 @@ func (j *Job) Work() Digest {
 func (j *Job) Artifacts() []merkle.Entry {
 	var list []merkle.Entry
 	for _, e := range []merkle.Entry{
-		{Digest: j.Program, Kind: merkle.File}, {Digest: j.Stdin, Kind: merkle.File}, {Digest: j.Input, Kind: merkle.Folder},
+		{Digest: j.Program, Kind: merkle.File}, {Digest: j.Proven, Kind: merkle.File}, {Digest: j.Stdin, Kind: merkle.File}, {Digest: j.Input, Kind: merkle.Folder},
 	} {
 		if !e.Digest.IsZero() {
 			list = append(list, e)
@@ -100,10 +112,20 @@ func (j *Job) Artifacts() []merkle.Entry {
 	return list
 }
 
+// Statement returns the file digest of what a proof has to be about: the program
+// itself, or what the requester has declared equivalent to it. Zero: nothing can
+// be proved about the job.
+func (j *Job) Statement() Digest {
+	if j.Runtime == RuntimeWasm {
+		return j.Proven
+	}
+	return j.Program
+}
+
 // InputsDigest names all that an executor has to fetch, for the attestation
 // that it can be fetched.
 func (j *Job) InputsDigest() Digest {
-	return canon.Hash("assay/inputs/1", j.Program[:], j.Stdin[:], j.Input[:])
+	return canon.Hash("assay/inputs/1", j.Program[:], j.Proven[:], j.Stdin[:], j.Input[:])
 }
 
 // Validate refuses a job with a field out of range. The policy's meaning and
@@ -112,14 +134,16 @@ func (j *Job) Validate() error {
 	switch {
 	case j.Version != 1:
 		return Refuse(CodeJobVersion, "job version %d, this is 1", j.Version)
-	case j.Runtime != RuntimeWasm:
-		return Refuse(CodeRuntime, "runtime %.40q; known: %s", j.Runtime, RuntimeWasm)
+	case !slices.Contains(Runtimes(), j.Runtime):
+		return Refuse(CodeRuntime, "runtime %.40q; known: %s", j.Runtime, strings.Join(Runtimes(), ", "))
 	case j.Program.IsZero():
 		return Refuse(CodeJobField, "no program")
 	case j.Requester.IsZero():
 		return Refuse(CodeJobField, "no requester")
 	case j.Policy == "" || len(j.Policy) > MaxPolicyText:
 		return Refuse(CodeJobField, "policy of %d bytes", len(j.Policy))
+	case j.Proven == j.Program || j.Runtime != RuntimeWasm && !j.Proven.IsZero():
+		return Refuse(CodeJobField, "the program of a %s job needs no other one in its place", j.Runtime)
 	case j.Start < 0 || j.Deadline <= 0:
 		return Refuse(CodeJobField, "start %d, deadline %d", j.Start, j.Deadline)
 	}

@@ -37,6 +37,13 @@ const (
 
 	KindCheckpoint Kind = 19
 	KindResume     Kind = 20
+
+	KindRegisterKey Kind = 21
+	KindKillKey     Kind = 22
+
+	KindOpenCeremony Kind = 23
+	KindContribute   Kind = 24
+	KindEndPhase     Kind = 25
 )
 
 // Transfer moves credits from the signer's balance.
@@ -88,6 +95,7 @@ type Submit struct {
 	_     struct{} `cbor:",toarray"`
 	Job   Job
 	Bytes uint64
+	Keys  []Digest // verifying keys that the job's proofs may use, all on the network's registry
 }
 
 // Commit binds a drawn provider to a result that nobody else can read.
@@ -131,12 +139,57 @@ type Answer struct {
 	Openings []merkle.Opening
 }
 
-// PostEvidence hands evidence to a check of the job's policy.
+// EvidencePart is the number of bytes of evidence in one PostEvidence, the last
+// one of a body excepted.
+const EvidencePart = 256 << 10
+
+// PostEvidence hands evidence to a check of the job's policy, in parts and in
+// their order. The part that completes it has the check look at it, and pays for
+// that with Gas, of which the sender has to state enough.
 type PostEvidence struct {
+	_      struct{} `cbor:",toarray"`
+	Job    JobID
+	Check  string
+	Digest Digest // EvidenceDigest of all parts together
+	Size   uint32 // bytes of all parts together
+	Part   uint16 // from 0
+	Gas    uint64 // zero but in the last part
+	Body   []byte
+}
+
+// EvidenceDigest names the body of a piece of evidence.
+func EvidenceDigest(body []byte) Digest { return canon.Hash("assay/evidence/1", body) }
+
+// EvidenceParts cuts a body into messages.
+func EvidenceParts(job JobID, check string, body []byte, gas uint64) []*PostEvidence {
+	digest, size := EvidenceDigest(body), uint32(len(body))
+	var list []*PostEvidence
+	for {
+		n := min(len(body), EvidencePart)
+		list = append(list, &PostEvidence{Job: job, Check: check, Digest: digest, Size: size, Part: uint16(len(list)), Body: body[:n]})
+		if body = body[n:]; len(body) == 0 {
+			list[len(list)-1].Gas = gas
+			return list
+		}
+	}
+}
+
+// RegisterKey puts a verifying key on the network's registry, for ever. Anybody
+// may, and pays for its bytes; to register it again changes nothing. Setup says
+// where it comes from, as far as the network can know: SetupInsecure is taken on
+// networks that are marked insecure only.
+type RegisterKey struct {
 	_     struct{} `cbor:",toarray"`
-	Job   JobID
-	Check string
-	Body  []byte
+	Key   []byte
+	Setup Setup
+}
+
+// KillKey is a validator's vote to withdraw a verifying key: because its setup
+// was found to be broken, or the circuit behind it. With two thirds of the power,
+// what the key proves counts for nothing in any case that is still open.
+type KillKey struct {
+	_   struct{} `cbor:",toarray"`
+	Key Digest
 }
 
 // ProgramChunk is the number of program bytes in one PostProgram, the last one
@@ -237,6 +290,12 @@ func (*PostProof) Kind() Kind      { return KindProof }
 func (*PostCheckpoint) Kind() Kind { return KindCheckpoint }
 func (*PostResume) Kind() Kind     { return KindResume }
 
+// Kind implements Message.
+func (*RegisterKey) Kind() Kind { return KindRegisterKey }
+
+// Kind implements Message.
+func (*KillKey) Kind() Kind { return KindKillKey }
+
 // String returns the message's name.
 func (k Kind) String() string {
 	if i, ok := messages[k]; ok {
@@ -252,26 +311,31 @@ var messages = map[Kind]struct {
 	max  int
 	new  func() Message
 }{
-	KindTransfer:   {"transfer", 128, func() Message { return new(Transfer) }},
-	KindFaucet:     {"faucet", 128, func() Message { return new(Faucet) }},
-	KindOffer:      {"offer", 2048, func() Message { return new(PostOffer) }},
-	KindWithdraw:   {"withdraw", 64, func() Message { return new(Withdraw) }},
-	KindStake:      {"stake", 64, func() Message { return new(Stake) }},
-	KindUnstake:    {"unstake", 64, func() Message { return new(Unstake) }},
-	KindSubmit:     {"submit", 256 << 10, func() Message { return new(Submit) }},
-	KindCommit:     {"commit", 128, func() Message { return new(Commit) }},
-	KindTag:        {"tag", 128, func() Message { return new(Tag) }},
-	KindOpen:       {"open", 512, func() Message { return new(Open) }},
-	KindAttest:     {"attest", 128, func() Message { return new(Attest) }},
-	KindAnswer:     {"answer", 512 << 10, func() Message { return new(Answer) }},
-	KindEvidence:   {"evidence", 512 << 10, func() Message { return new(PostEvidence) }},
-	KindTick:       {"tick", 16, func() Message { return new(Tick) }},
-	KindProgram:    {"program", ProgramChunk + 4096, func() Message { return new(PostProgram) }},
-	KindClaim:      {"claim", 8192, func() Message { return new(PostClaim) }},
-	KindRefine:     {"refinement", 4096, func() Message { return new(PostRefinement) }},
-	KindCheckpoint: {"checkpoint", 256, func() Message { return new(PostCheckpoint) }},
-	KindResume:     {"resume", 128, func() Message { return new(PostResume) }},
-	KindProof:      {"proof", 256<<10 + 4096, func() Message { return new(PostProof) }},
+	KindTransfer:     {"transfer", 128, func() Message { return new(Transfer) }},
+	KindFaucet:       {"faucet", 128, func() Message { return new(Faucet) }},
+	KindOffer:        {"offer", 2048, func() Message { return new(PostOffer) }},
+	KindWithdraw:     {"withdraw", 64, func() Message { return new(Withdraw) }},
+	KindStake:        {"stake", 64, func() Message { return new(Stake) }},
+	KindUnstake:      {"unstake", 64, func() Message { return new(Unstake) }},
+	KindSubmit:       {"submit", 256 << 10, func() Message { return new(Submit) }},
+	KindCommit:       {"commit", 128, func() Message { return new(Commit) }},
+	KindTag:          {"tag", 128, func() Message { return new(Tag) }},
+	KindOpen:         {"open", 512, func() Message { return new(Open) }},
+	KindAttest:       {"attest", 128, func() Message { return new(Attest) }},
+	KindAnswer:       {"answer", 512 << 10, func() Message { return new(Answer) }},
+	KindRegisterKey:  {"register-key", MaxProofKey + 64, func() Message { return new(RegisterKey) }},
+	KindKillKey:      {"kill-key", 64, func() Message { return new(KillKey) }},
+	KindOpenCeremony: {"open-ceremony", MaxCeremonySystem + 64, func() Message { return new(OpenCeremony) }},
+	KindContribute:   {"contribute", MaxContribution + 64, func() Message { return new(Contribute) }},
+	KindEndPhase:     {"end-phase", 64, func() Message { return new(EndPhase) }},
+	KindEvidence:     {"evidence", EvidencePart + MaxPolicyText + 256, func() Message { return new(PostEvidence) }},
+	KindTick:         {"tick", 16, func() Message { return new(Tick) }},
+	KindProgram:      {"program", ProgramChunk + 4096, func() Message { return new(PostProgram) }},
+	KindClaim:        {"claim", 8192, func() Message { return new(PostClaim) }},
+	KindRefine:       {"refinement", 4096, func() Message { return new(PostRefinement) }},
+	KindCheckpoint:   {"checkpoint", 256, func() Message { return new(PostCheckpoint) }},
+	KindResume:       {"resume", 128, func() Message { return new(PostResume) }},
+	KindProof:        {"proof", 256<<10 + 4096, func() Message { return new(PostProof) }},
 }
 
 // Codes of a message that cannot be read.

@@ -56,6 +56,24 @@ func (r *Result) Validate() error {
 	return nil
 }
 
+// ValidateFor refuses a result whose fields are not those of a runtime's results,
+// or contradict one another. What only a machine has, fuel and a state at the end
+// among it, is zero where there is none: otherwise equal results would differ.
+func (r *Result) ValidateFor(runtime string) error {
+	err := r.Validate()
+	if err != nil || runtime != RuntimeCircuit && runtime != RuntimeZKVM && runtime != RuntimeInt8 {
+		return err
+	}
+	switch {
+	case r.Fuel != 0 || !r.State.IsZero() || r.ExitCode != 0 || r.Output.IsZero():
+		return Refuse(CodeResult, "a result of %s has an output, no fuel, no state and no exit code", runtime)
+	case r.Status != Exited && runtime != RuntimeInt8:
+		// A circuit that its inputs do not satisfy has no result: nobody could prove one.
+		return Refuse(CodeResult, "%s under %s", r.Status, runtime)
+	}
+	return nil
+}
+
 // CommitTo returns the commitment of a provider to a result digest. Network,
 // job, seat and provider are part of it, so that it is worth nothing to anyone
 // else, anywhere else.

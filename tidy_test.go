@@ -15,6 +15,8 @@ import (
 var rulePackages = []string{
 	"", "canon", "merkle", "beacon", "market", "reputation", "policy", "quorum", "dispute", "board", "ledger",
 	"machine", "machine/wasm", "machine/wasi", "machine/step",
+	"kernel", "sumcheck", "freivalds", "machine/tensor", "sumcheck/network",
+	"evidence", "zk", "zk/bn254", "zk/groth16", "zk/plonk",
 }
 
 // bannedImports are packages that read the world, with the reason.

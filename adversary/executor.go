@@ -30,6 +30,12 @@ func (l liar) Execute(ctx context.Context, job *assay.Job, a executor.Artifacts)
 	return &executor.Outcome{Result: wrong, Output: tree}, nil
 }
 
+// Prove implements executor.Prover: a liar has nothing better to show than the
+// proof of the truth, which does not fit what it has opened.
+func (l liar) Prove(ctx context.Context, job *assay.Job, ask executor.Ask, a executor.Artifacts) (*executor.Evidence, error) {
+	return executor.Prove(ctx, l.inner, job, ask, a)
+}
+
 // falsify returns what a player makes of a true result, and the output of it
 // where that differs. The lie is a function of the truth, player and job: the
 // player's trace has to end in the same one. It is also one that a halted
@@ -61,12 +67,16 @@ func markOf(p Player, key assay.Key) string {
 type lazy struct{}
 
 // Execute implements executor.Executor.
-func (lazy) Execute(context.Context, *assay.Job, executor.Artifacts) (*executor.Outcome, error) {
+func (lazy) Execute(_ context.Context, job *assay.Job, _ executor.Artifacts) (*executor.Outcome, error) {
 	tree := executor.EmptyOutput()
-	return &executor.Outcome{
+	o := &executor.Outcome{
 		Result: assay.Result{Status: assay.Exited, Output: tree.Root, State: merkle.EmptyRoot()},
 		Output: tree,
-	}, nil
+	}
+	if job.Runtime != assay.RuntimeWasm { // elsewhere a result has no state
+		o.Result.State = assay.Digest{}
+	}
+	return o, nil
 }
 
 func stdoutOnly(stdout []byte) *executor.OutputTree {

@@ -30,11 +30,14 @@ const (
 	Late       Kind = "late"       // works, and never commits in time
 	Crash      Kind = "crash"      // dies for good, in turn: when drawn, after commit, tag, opening
 	Contradict Kind = "contradict" // opens what it did not commit to; see contradict.go
+	Forge      Kind = "forge"      // tells the truth, and proves it with somebody else's proof
+	Mute       Kind = "mute"       // tells the truth, and keeps its proof to itself
 	Poison     Kind = "poison"     // posts false checkpoints of programs with epochs, and never commits; see poison.go
 )
 
 // Kinds are the ways to cheat at any job, in the order in which Assign deals them;
-// it deals Poison, which takes a program with epochs, behind them.
+// it deals Poison, which takes a program with epochs, and Forge and Mute, which take
+// a policy that wants a proof, behind them.
 func Kinds() []Kind {
 	return []Kind{Lie, Collude, Copy, Lazy, Withhold, Late, Crash, Contradict, Misstate, Stall, Silent, Bluff, Sabotage, Meddle}
 }
@@ -48,7 +51,7 @@ func (k Kind) Variants() int {
 		return 4
 	case Sabotage:
 		return 2
-	case Honest, Lie, Collude, Lazy, Copy, Late, Misstate, Stall, Silent, Bluff, Meddle, Poison:
+	case Honest, Lie, Collude, Lazy, Copy, Late, Misstate, Stall, Silent, Bluff, Meddle, Poison, Forge, Mute:
 	}
 	return 1
 }
@@ -100,7 +103,7 @@ func Codes() []assay.CodeInfo {
 func Assign(n int, counts Counts) ([]Player, error) {
 	players := make([]Player, 0, n)
 	known := 0
-	for _, k := range append(Kinds(), Poison) {
+	for _, k := range append(Kinds(), Poison, Forge, Mute) {
 		for i := range counts[k] {
 			players = append(players, Player{Kind: k, Variant: i % k.Variants()})
 		}
@@ -130,6 +133,8 @@ func Wrap(p Player, key assay.Key, network assay.NetworkID, core Core) Core {
 		return &copier{wire: w, asked: map[assay.JobID]bool{}, tried: map[attempt]bool{}}
 	case Withhold:
 		return &filter{wire: w, drop: withheld[p.Variant%len(withheld)]}
+	case Mute:
+		return &filter{wire: w, drop: dropped{messages: []assay.Kind{assay.KindEvidence}}}
 	case Late, Poison:
 		return &filter{wire: w, drop: dropped{messages: []assay.Kind{assay.KindCommit}}}
 	case Crash:
@@ -138,7 +143,7 @@ func Wrap(p Player, key assay.Key, network assay.NetworkID, core Core) Core {
 		return newContradictor(w, p.Variant%3)
 	case Stall, Silent, Meddle:
 		return &defendant{wire: w, tactic: tacticOf(p, key)}
-	case Honest, Lie, Collude, Misstate, Bluff, Sabotage, Lazy:
+	case Honest, Lie, Collude, Misstate, Bluff, Sabotage, Lazy, Forge:
 	}
 	return core
 }
@@ -154,7 +159,9 @@ func Executor(p Player, key assay.Key, inner executor.Executor) executor.Executo
 		if e, ok := inner.(executor.Epochs); ok {
 			return poisoner{e}
 		}
-	case Honest, Copy, Withhold, Late, Crash, Contradict, Sabotage:
+	case Forge:
+		return forger{inner}
+	case Honest, Copy, Withhold, Late, Crash, Contradict, Sabotage, Mute:
 	}
 	return inner
 }

@@ -41,6 +41,10 @@ type Case struct {
 	// Of an epoch program; see checkpoint.go.
 	Checkpoints []Checkpoint // by seat, then epoch
 	Resumes     []Resume     // by order of arrival
+
+	// Of proofs; see evidence.go.
+	Keys  []assay.ProofKey // that the job named when it was submitted
+	Shown []Shown          // evidence, by order of arrival
 }
 
 // Close is the moment of the verdict, and how many seats it was taken over:
@@ -153,6 +157,7 @@ type ChoiceMade struct {
 	Taken  bool
 	Height uint64
 	Beacon assay.Beacon
+	Clock  assay.Clock
 }
 
 // Challenge asks the supporters for leaves of the output, at offsets that a

@@ -12,6 +12,16 @@ const (
 	CodeWindow        assay.Code = "window-too-long"
 )
 
+// Codes of evidence that is refused, and of a job that names proofs.
+const (
+	CodeKeys         assay.Code = "keys-without-proof"
+	CodeEvidenceSize assay.Code = "evidence-too-large"
+	CodeEvidencePart assay.Code = "evidence-part"
+	CodeEvidenceGas  assay.Code = "evidence-gas"
+	CodeSpent        assay.Code = "statement-spent"
+	CodeNoStatement  assay.Code = "nothing-to-prove"
+)
+
 // Codes of a message to a case that is refused.
 const (
 	CodePhase        assay.Code = "not-now"
@@ -99,6 +109,12 @@ func Codes() []assay.CodeInfo {
 	add(refusal, CodeBytes, "the bytes to fetch exceed what a job may name", "at most 2^40")
 	add(refusal, CodeNoReferee, "the runtime has no machine that could decide a dispute", "use quorum(n)")
 	add(refusal, CodeWindow, "the policy waits longer for a challenge than a case can", "shorten the window to at most 84h")
+	add(refusal, CodeKeys, "the job does not name the verifying keys that its policy needs, or names some for no use, or more than four", "name with the job the key that its descriptor, or the policy, goes by")
+	add(refusal, CodeEvidenceSize, "the evidence is empty, or larger than the network takes", "the genesis has the limit; use a check with smaller proofs")
+	add(refusal, CodeEvidencePart, "the part is not the next one of its evidence, has another length, or the parts together have another hash", "post parts of 256 KiB in their order")
+	add(refusal, CodeEvidenceGas, "less gas is stated than the check needs for this evidence", "state what the check's Gas says")
+	add(refusal, CodeSpent, "the statement belongs to another job of this network, and is paid for once", "bind the proof to the job: bind=job")
+	add(refusal, CodeNoStatement, "the job's program cannot be proved, and it declares none that can", "declare an equivalent circuit or guest with the job, or use another policy")
 	add(refusal, CodePhase, "the case does not take this message now", "read the case: it names the seat's state and the phase")
 	add(refusal, CodeLateMessage, "the message's clock has run out", "nothing can be done: the seat counts as late or abandoned")
 	add(refusal, CodeCommitReused, "another seat has this commitment", "derive the salt from your own key")

@@ -47,6 +47,15 @@ func defence(rules *dispute.Rules) assay.Amount {
 	return sum
 }
 
+// postingFee is what posting a proof of so many bytes costs at most.
+func postingFee(p *assay.Params, size uint32) (assay.Amount, error) {
+	fee, err := p.Fee(int(size)+(1+parts(size))*txBytes, BytesGas(int(size))+GasTx*uint64(parts(size)))
+	if err != nil {
+		return 0, err
+	}
+	return fee, nil
+}
+
 // silence returns what a liar costs the others who never says a word: each of
 // them claims, and one posts the program. He has posted no bond that would pay for
 // it, so his stake must.

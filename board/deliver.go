@@ -130,7 +130,7 @@ func (c *Case) availability(g *assay.Genesis) (assay.Availability, bool) {
 		return assay.NotDue, true
 	case len(c.supporters()) == 0:
 		return assay.NotAvailable, true
-	case powerOf(g, c.Attests):
+	case PowerOf(g, c.Attests):
 		return assay.Attested, true
 	case c.Challenge != nil && c.Challenge.Answered:
 		return assay.Answered, true
@@ -138,9 +138,9 @@ func (c *Case) availability(g *assay.Genesis) (assay.Availability, bool) {
 	return assay.NotDue, false
 }
 
-// powerOf reports whether two thirds of the validators' power have attested. It
+// PowerOf reports whether two thirds of the validators' power have attested. It
 // counts validators, not messages: a case from a file may repeat one.
-func powerOf(g *assay.Genesis, attests []assay.Key) bool {
+func PowerOf(g *assay.Genesis, attests []assay.Key) bool {
 	var power uint64
 	for _, v := range g.Validators {
 		if slices.Contains(attests, v.Account) {

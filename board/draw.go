@@ -61,7 +61,7 @@ func number(beacon assay.Beacon, job assay.JobID, seat uint16, i int, total uint
 
 // NeedsBeacon reports whether the case waits for the beacon of a later block.
 func (c *Case) NeedsBeacon() bool {
-	return c.Request != nil || c.Challenge != nil && c.Challenge.Height == 0
+	return c.Request != nil || c.Challenge != nil && c.Challenge.Height == 0 || c.awaitsBeacon()
 }
 
 // Beacon gives the beacon of this block to whatever an earlier block asked for.
@@ -77,6 +77,7 @@ func (c *Case) Beacon(p *assay.Params, at assay.Moment, beacon assay.Beacon, m M
 	if c.Challenge != nil && c.Challenge.Height == 0 && at.Height > c.Challenge.Asked {
 		c.nameLeaves(p, at, beacon)
 	}
+	c.shine(at, beacon)
 }
 
 // draw answers the request. The first seat that finds nobody ends it: those

@@ -21,6 +21,8 @@ type harness struct {
 
 	noImage   bool             // the program is not on record
 	witnesses map[int][][]byte // of the proofs of each dispute
+	parts     map[int][]byte   // of evidence, by number of the piece
+	spent     bool             // the next statement is another job's
 }
 
 func key(name string, i int) assay.Key {
@@ -82,9 +84,15 @@ func testJob(policy string, deadline assay.Time) assay.Job {
 
 func (h *harness) submit(policy string, life assay.Millis, repeat bool) error {
 	sub := &assay.Submit{Job: testJob(policy, h.at.Time.Add(life))}
+	if strings.Contains(policy, "zk(") {
+		sub.Keys = []assay.Digest{theKey}
+	}
 	c, err := Open(&h.g.Params, h.g.ID(), sub, h.at, repeat)
 	if err == nil {
 		h.c = c
+		for _, k := range sub.Keys { // as the ledger does
+			c.Keys = append(c.Keys, assay.ProofKey{Digest: k, Key: []byte("key")})
+		}
 		h.settle()
 	}
 	return err
@@ -254,7 +262,8 @@ func (h *harness) answer(seat int, label string) error {
 }
 
 func (h *harness) evidence(check, body string) error {
-	return h.c.Evidence(&h.g.Params, h.at, key("stranger", 0), &assay.PostEvidence{Job: h.c.ID, Check: check, Body: []byte(body)})
+	m := assay.EvidenceParts(h.c.ID, check, []byte(body), 0)[0]
+	return h.c.Evidence(&h.g.Params, h.at, key("stranger", 0), m, nil)
 }
 
 // labelOf names a result.

@@ -10,13 +10,16 @@ import (
 
 // View is the board as its checks see it.
 func (c *Case) View(p *assay.Params, at assay.Moment) assay.View {
-	v := assay.View{Now: at.Time, Clock: at.Clock, Job: &c.Job, Inputs: c.InputsAt, Waiting: cmp.Or(c.Waited, at.Clock), Liability: p.Liability}
+	v := assay.View{
+		Now: at.Time, Clock: at.Clock, Height: at.Height, Network: c.Network, Job: &c.Job, Inputs: c.InputsAt, Waiting: cmp.Or(c.Waited, at.Clock), Liability: p.Liability,
+		Keys: c.Keys, ProofClock: p.ProofTime(&c.Job), Posted: c.posted(len(c.Shown), at.Height),
+	}
 	_, v.Referee = RefereeOf(c.Job.Runtime)
 	for i := range c.Seats {
 		s := &c.Seats[i]
 		x := assay.Execution{
 			Seat: s.Number, Role: s.Role, Provider: s.Provider, Owner: s.Owner,
-			State: s.State, Tag: s.Tag, Blind: s.Blind,
+			State: s.State, Tag: s.Tag, Blind: s.Blind, Shown: s.Shown, Spent: c.spent(s.Number),
 		}
 		if s.Result != nil && s.State != assay.ProvedWrong && s.State != assay.Misled {
 			x.Result = s.Result.Digest()
@@ -68,6 +71,7 @@ func (c *Case) judge(plan *Plan, v assay.View) judgement {
 	for i, e := range plan.checks {
 		f := assay.Finding{Silent: true, Done: true, Text: "was not asked"}
 		if slices.Contains(active, i) {
+			v.Asked = c.asked(plan, i)
 			f = e.check.Judge(v, c.state(i))
 		}
 		j.leaves = append(j.leaves, f)

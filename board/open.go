@@ -28,6 +28,9 @@ func Open(p *assay.Params, network assay.NetworkID, sub *assay.Submit, at assay.
 		Request: &DrawRequest{Role: assay.RoleExecutor, Seats: uint16(plan.FirstSeats), Height: at.Height},
 	}
 	c.Job.Args, c.Job.Env = slices.Clone(job.Args), slices.Clone(job.Env)
+	if err := plan.checkKeys(sub.Keys); err != nil {
+		return nil, err
+	}
 	for _, e := range plan.checks {
 		c.Checks = append(c.Checks, CheckState{Check: e.check.String()})
 	}
@@ -88,7 +91,7 @@ func (c *Case) Open(p *assay.Params, at assay.Moment, from assay.Key, m *assay.O
 	case at.Clock >= c.Due:
 		return assay.Refuse(CodeLateMessage, "the opening was due at clock %d, it is %d", c.Due, at.Clock)
 	}
-	if err := m.Result.Validate(); err != nil {
+	if err := m.Result.ValidateFor(c.Job.Runtime); err != nil {
 		return err
 	}
 	result := m.Result
@@ -109,28 +112,6 @@ func (c *Case) contradiction(seat *Seat) string {
 		return "its opening contradicts its tag"
 	}
 	return ""
-}
-
-// Evidence hands evidence to the check that it names.
-func (c *Case) Evidence(p *assay.Params, at assay.Moment, from assay.Key, m *assay.PostEvidence) error {
-	if err := c.isOpen(m.Job); err != nil {
-		return err
-	}
-	if c.Verdict != nil {
-		return assay.Refuse(CodePhase, "the case is %s", c.Phase)
-	}
-	plan := c.Plan(p)
-	for i, e := range plan.checks {
-		if c.Checks[i].Check != m.Check {
-			continue
-		}
-		next, err := e.check.Step(c.View(p, at), c.state(i), assay.Evidence{Check: m.Check, From: from, Body: m.Body})
-		if err == nil {
-			c.Checks[i].State = next
-		}
-		return err
-	}
-	return assay.Refuse(CodeNoCheck, "%.80q", m.Check)
 }
 
 func (c *Case) isOpen(job assay.JobID) error {

@@ -18,9 +18,10 @@ type Plan struct {
 	Watchers    int          // watchers that can be paid
 	MaxTagged   int          // seats that can tag and count
 	MaxSeats    int          // seats that can be drawn, replacements included
-	Defence     assay.Amount // what a provider must have to play a dispute; zero without referee
+	Defence     assay.Amount // what a provider must have to play a dispute, and to post a proof
 	CommitClock assay.Millis
-	PhaseTotal  assay.Millis // one commit, tag, open and availability clock
+	PhaseTotal  assay.Millis // one commit, tag, open and availability clock, and one for a proof
+	ProofClock  assay.Millis // zero: the policy wants no proof
 	// DisputeTotal is longer than any dispute about the job; zero without referee.
 	// Fresh replicas may be due behind it.
 	DisputeTotal assay.Millis
@@ -64,6 +65,11 @@ func (plan *Plan) count(p *assay.Params, job *assay.Job, bytes uint64) error {
 	for _, e := range plan.checks {
 		plan.MaxPaid = max(plan.MaxPaid, e.first)
 		plan.MaxTagged = max(plan.MaxTagged, e.most)
+		if e.proof != nil {
+			if err := plan.provable(p, job, e); err != nil {
+				return err
+			}
+		}
 		switch {
 		case e.window == 0:
 			continue
@@ -90,6 +96,20 @@ func (plan *Plan) count(p *assay.Params, job *assay.Job, bytes uint64) error {
 	return nil
 }
 
+// provable refuses a job about which a check could prove nothing, and has whoever
+// is drawn own what posting the proof costs.
+func (plan *Plan) provable(p *assay.Params, job *assay.Job, e entry) error {
+	if err := e.proof.fits(job); err != nil {
+		return err
+	}
+	plan.ProofClock = p.ProofTime(job)
+	posting, err := postingFee(p, min(e.proof.size, p.MaxEvidence))
+	if err == nil {
+		plan.Defence, err = plan.Defence.Add(posting)
+	}
+	return err
+}
+
 // disputable refuses a job about which a dispute, kept open for the policy's
 // longest window, could not end within a week: it would be none.
 func (plan *Plan) disputable(p *assay.Params, job *assay.Job, bytes uint64) error {
@@ -97,7 +117,9 @@ func (plan *Plan) disputable(p *assay.Params, job *assay.Job, bytes uint64) erro
 	if err != nil {
 		return err
 	}
-	plan.Defence = defence(&rules)
+	if plan.Defence, err = plan.Defence.Add(defence(&rules)); err != nil {
+		return err
+	}
 	if plan.silence, err = silence(&rules, plan.MaxTagged); err != nil {
 		return err
 	}
@@ -154,8 +176,9 @@ const maxWindow = maxWaiting / 2
 const maxBytes = 1 << 40
 
 func (plan *Plan) time(p *assay.Params, job *assay.Job, bytes uint64) {
-	plan.CommitClock = p.CommitClock(job, bytes)
+	plan.CommitClock = p.CommitClock(job, bytes) + plan.ProofClock // nobody commits without the proof
 	plan.PhaseTotal = plan.CommitClock + p.TagClock + p.OpenClock + p.AvailableClock
+	plan.PhaseTotal += plan.ProofClock
 	if plan.Watchers > 0 { // who watches commits and tags before the executor opens
 		plan.PhaseTotal += plan.CommitClock + p.TagClock
 	}

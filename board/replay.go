@@ -48,6 +48,9 @@ func Replay(p *assay.Params, g *assay.Genesis, c *Case) error {
 	if err := c.replayDisputes(p); err != nil {
 		return err
 	}
+	if err := c.replayEvidence(p, &plan); err != nil {
+		return err
+	}
 	return c.replayRecord(p, g, &plan)
 }
 
@@ -81,6 +84,9 @@ func (c *Case) replayHead(p *assay.Params, g *assay.Genesis) (Plan, error) {
 		return Plan{}, differs("%d seats, %d at the closing, at most %d", len(c.Seats), c.Closed.Seats, plan.MaxSeats)
 	case len(c.Checks) != len(plan.checks):
 		return Plan{}, differs("%d check states for %d checks", len(c.Checks), len(plan.checks))
+	}
+	if err := c.replayKeys(&plan); err != nil {
+		return Plan{}, err
 	}
 	for i, e := range plan.checks {
 		if c.Checks[i].Check != e.check.String() {
@@ -174,7 +180,7 @@ func (c *Case) replaySeat(s *Seat) error {
 		return differs("seat %d has a message without the one before it", s.Number)
 	}
 	if hasResult {
-		if err := s.Result.Validate(); err != nil {
+		if err := s.Result.ValidateFor(c.Job.Runtime); err != nil {
 			return err
 		}
 	}
@@ -240,7 +246,7 @@ func (c *Case) replayRecord(p *assay.Params, g *assay.Genesis, plan *Plan) error
 			return differs("seat %d was drawn on the other side of the closing", s.Number)
 		}
 	}
-	if c.InputsAt < 0 || (c.InputsAt != 0) != powerOf(g, c.Inputs) || len(c.Inputs) > 0 && !plan.windowed() {
+	if c.InputsAt < 0 || (c.InputsAt != 0) != PowerOf(g, c.Inputs) || len(c.Inputs) > 0 && !plan.windowed() {
 		return differs("the inputs are attested at clock %d by %d validators", c.InputsAt, len(c.Inputs))
 	}
 	k := c.atClose()

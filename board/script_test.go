@@ -87,6 +87,11 @@ func command(t *testing.T, h *harness, d *datadriven.TestData) string {
 		h.block(assay.Millis(arg(d, "ms", 1000)), func() { messages(t, h, d.Input, &refused) })
 	case "fight":
 		h.fight(t, d, &refused)
+	case "kill":
+		h.block(1000, func() { h.c.Kill(theKey) })
+	case "spent": // the next proof's statement belongs to another job
+		h.spent = true
+		return ""
 	case "program": // is posted, and lowered
 		h.noImage = false
 		h.block(1000, nil)
@@ -110,6 +115,7 @@ func messages(t *testing.T, h *harness, input string, refused *strings.Builder) 
 		"checkpoint": func(seat int, state string) error { return h.checkpoint(seat, state, true) },
 		"confirm":    func(seat int, state string) error { return h.checkpoint(seat, state, false) },
 		"resume":     h.resume,
+		"promise":    h.promise, "prove": h.showProof, "forge": h.forge, "copy": h.copyProof, "half": h.half, "cheap": h.cheap,
 	}
 	for line := range strings.Lines(input) {
 		verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")

@@ -9,10 +9,14 @@ import (
 )
 
 // Digest returns the hash of the board without its record, which names it, and
-// without the witnesses, which its games name.
+// without the witnesses and the evidence, which it names.
 func (c *Case) Digest() assay.Digest {
 	k := *c
 	k.Record = nil
+	k.Shown = slices.Clone(c.Shown)
+	for i := range k.Shown {
+		k.Shown[i].Bytes = nil
+	}
 	k.Disputes = slices.Clone(c.Disputes)
 	for i := range k.Disputes {
 		k.Disputes[i].Proofs = nil
@@ -50,9 +54,11 @@ func (c *Case) finalVerdict(g *assay.Genesis) assay.Verdict {
 // plan has checked the largest.
 func (c *Case) settlement(p *assay.Params, g *assay.Genesis, plan *Plan) assay.Settlement {
 	s := assay.Settlement{Escrow: c.Escrow}
+	found := c.found(p, plan)
 	s.Availability, _ = c.availability(g)
 	if s.Availability == assay.Attested || s.Availability == assay.Answered {
-		for _, i := range c.supporters()[:min(len(c.supporters()), plan.MaxPaid)] {
+		paid := c.deserving(found)
+		for _, i := range paid[:min(len(paid), plan.MaxPaid)] {
 			seat := &c.Seats[i]
 			s.Payments = append(s.Payments, assay.Payment{To: seat.Provider, Amount: seat.Price, Code: PayExecuted, Seat: seat.Number})
 			s.Paid += seat.Price
@@ -68,7 +74,6 @@ func (c *Case) settlement(p *assay.Params, g *assay.Genesis, plan *Plan) assay.S
 	s.Payments = append(s.Payments,
 		assay.Payment{To: c.Job.Requester, Amount: s.Refunded, Code: PayRefund},
 		assay.Payment{Amount: s.Fees, Code: PayFee})
-	found := c.found(p, plan)
 	for i := range c.Seats {
 		if f, burned, ok := c.fault(p, &c.Seats[i], found); ok {
 			s.Faults = append(s.Faults, f)
@@ -80,6 +85,23 @@ func (c *Case) settlement(p *assay.Params, g *assay.Genesis, plan *Plan) assay.S
 		c.settleDispute(&s, n)
 	}
 	return s
+}
+
+// deserving returns the supporters that are paid, as far as the plan reaches:
+// first those that have shown a proof, then the others. Who owed one and was
+// silent, or showed a false one, is not among them.
+func (c *Case) deserving(found []assay.FoundFault) []int {
+	var provers, others []int
+	for _, i := range c.supporters() {
+		switch n := c.Seats[i].Number; {
+		case slices.ContainsFunc(found, func(f assay.FoundFault) bool { return f.Seat == n && f.Class != assay.FaultDifferent }):
+		case slices.ContainsFunc(c.Shown, func(s Shown) bool { return s.Seat == n && s.Complete() && s.Code == "" }):
+			provers = append(provers, i)
+		default:
+			others = append(others, i)
+		}
+	}
+	return append(provers, others...)
 }
 
 // watchers returns the seats that watched and came to the accepted result.
@@ -227,6 +249,9 @@ func (c *Case) classOf(seat *Seat, found []assay.FoundFault) (assay.FaultClass, 
 	}
 	if text, ok := shown(assay.FaultProvedWrong); ok && !broken {
 		return assay.FaultProvedWrong, text
+	}
+	if text, ok := shown(assay.FaultAbandoned); ok && seat.State == assay.Opened {
+		return assay.FaultAbandoned, text
 	}
 	switch seat.State {
 	case assay.Misled:

@@ -7,6 +7,8 @@ import (
 	"github.com/capacloud/assay/dispute"
 	"github.com/capacloud/assay/policy"
 	"github.com/capacloud/assay/quorum"
+	"github.com/capacloud/assay/sumcheck/network"
+	"github.com/capacloud/assay/zk"
 )
 
 // entry is a check with what a plan must know of it.
@@ -22,6 +24,7 @@ type entry struct {
 	// The check waits for whoever disagrees: validators attest that the inputs
 	// can be had, a share of the jobs get a watcher, and a claim is a challenge.
 	window assay.Millis
+	proof  *proving // the check wants a proof of whoever opened; nil: none
 }
 
 // table is the one table from policy names to checks. What it lacks parses, and
@@ -33,7 +36,30 @@ var table = map[policy.Op]func(*policy.Expr) entry{
 	policy.Optimistic: func(e *policy.Expr) entry {
 		return entry{check: dispute.Optimistic(e.Window, e.String()), first: 1, most: 3, window: e.Window}
 	},
+	policy.ZK: func(e *policy.Expr) entry {
+		return proofEntry(zk.New(e.System, e.Key, e.Bind, e.String()), proving{
+			fits: func(job *assay.Job) error { return zk.Fits(e.System, job) },
+			gas:  zk.Gas,
+			size: zkSize,
+		})
+	},
+	policy.Sumcheck: func(*policy.Expr) entry {
+		return proofEntry(network.Sumcheck(), proving{fits: network.Fits, gas: network.SumcheckGas, size: network.MaxEvidence})
+	},
+	policy.Freivalds: func(*policy.Expr) entry {
+		return proofEntry(network.Freivalds(), proving{fits: network.Fits, gas: network.FreivaldsGas, size: network.MaxEvidence})
+	},
 	policy.None: func(*policy.Expr) entry { return entry{check: quorum.None(), first: 1, most: 1} },
+}
+
+// zkSize is what a proof with a usual number of public values takes. A seat is not
+// drawn unless its provider can pay for posting so much.
+const zkSize = 64 << 10
+
+// proofEntry is a check that one proof decides: one executor at first, and others
+// in its place while nobody shows a valid one.
+func proofEntry(check assay.Check, p proving) entry {
+	return entry{check: check, first: 1, most: mostProvers, proof: &p}
 }
 
 // entries returns the checks of a policy in tree order, each once.

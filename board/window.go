@@ -55,7 +55,7 @@ func (c *Case) choose(at assay.Moment, beacon assay.Beacon) bool {
 		return true
 	}
 	taken := taken(beacon, c.ID, r.Choice, r.Share)
-	c.Choices = append(c.Choices, ChoiceMade{Name: r.Choice, Taken: taken, Height: at.Height, Beacon: beacon})
+	c.Choices = append(c.Choices, ChoiceMade{Name: r.Choice, Taken: taken, Height: at.Height, Beacon: beacon, Clock: at.Clock})
 	return taken
 }
 
@@ -81,7 +81,7 @@ func (c *Case) escalate(plan *Plan, j *judgement, at assay.Moment) bool {
 	}
 	list := plan.expr.Escalates(c.openedBranch)
 	for _, e := range list {
-		c.Choices = append(c.Choices, ChoiceMade{Name: e.String(), Taken: true, Height: at.Height})
+		c.Choices = append(c.Choices, ChoiceMade{Name: e.String(), Taken: true, Height: at.Height, Clock: at.Clock})
 	}
 	return len(list) > 0
 }
@@ -110,7 +110,7 @@ func (c *Case) attestInputs(p *assay.Params, g *assay.Genesis, at assay.Moment, 
 		return err
 	}
 	c.Inputs = append(c.Inputs, from)
-	if powerOf(g, c.Inputs) {
+	if PowerOf(g, c.Inputs) {
 		c.InputsAt = max(1, at.Clock)
 	}
 	return nil

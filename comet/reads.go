@@ -21,12 +21,13 @@ type AccountState struct {
 }
 
 // Case returns the board of a job, to be read only. A settled one has the
-// witnesses of its disputes, which its receipt carries.
+// witnesses of its disputes and the bytes of its evidence, which its receipt
+// carries.
 func (n *Node) Case(_ context.Context, job assay.JobID) (c *board.Case, err error) {
 	ok := false
 	if err := n.View(func(l *ledger.Ledger) {
-		if c, ok = l.Case(job); ok && c.Settled() && len(c.Disputes) > 0 {
-			c = withWitnesses(l, c)
+		if c, ok = l.Case(job); ok && c.Settled() && len(c.Disputes)+len(c.Shown) > 0 {
+			c = withWitnesses(l, l.WithEvidence(c))
 		}
 	}); err != nil {
 		return nil, err

@@ -33,23 +33,26 @@ type block struct {
 	at      assay.Moment
 	beacon  assay.Beacon
 	meta    Meta
-	touched []assay.JobID  // cases and appeals to advance; with repetitions
-	ends    []ending       // liabilities that began in this block
-	works   []done         // computations first settled in this block
-	chunks  []chunk        // posted in this block
-	proofs  []witness      // likewise
-	images  []made         // in this block
-	left    []assay.Digest // programs that some dispute waits for no more
-	joined  []assay.Digest // programs that some dispute has begun to wait for
-	share   assay.Amount   // of the fee of the transaction under way, for each of its messages
-	gas     uint64
-	tickDue bool
-	ticked  []assay.Key       // validators whose free tick is used up
-	ids     []assay.Digest    // of the transactions that cannot come again
-	expired [][]byte          // liabilities that have ended
-	writes  map[string][]byte // nil: delete
-	stalled []assay.JobID     // cases whose step failed
-	out     Outcome
+	touched []assay.JobID // cases and appeals to advance; with repetitions
+	ends    []ending      // liabilities that began in this block
+	works   []done        // computations first settled in this block
+	chunks  []chunk       // posted in this block
+	proofs  []witness     // likewise
+	parts   []part        // of evidence, likewise
+	images  []made        // in this block
+	// contributed to ceremonies in this block, on their way to the store
+	contributed []contributed
+	left        []assay.Digest // programs that some dispute waits for no more
+	joined      []assay.Digest // programs that some dispute has begun to wait for
+	share       assay.Amount   // of the fee of the transaction under way, for each of its messages
+	gas         uint64
+	tickDue     bool
+	ticked      []assay.Key       // validators whose free tick is used up
+	ids         []assay.Digest    // of the transactions that cannot come again
+	expired     [][]byte          // liabilities that have ended
+	writes      map[string][]byte // nil: delete
+	stalled     []assay.JobID     // cases whose step failed
+	out         Outcome
 }
 
 // ending is one liability on its way to the store.
@@ -145,7 +148,8 @@ func (l *Ledger) begin(b assay.Block) (*block, error) {
 // fee, not the network.
 func (w *block) branch(step func() error) (err error) {
 	meta, touched, ends, works := w.meta, len(w.touched), len(w.ends), len(w.works)
-	chunks, proofs := len(w.chunks), len(w.proofs)
+	chunks, proofs, parts := len(w.chunks), len(w.proofs), len(w.parts)
+	contributed := len(w.contributed)
 	defer func() {
 		if r := recover(); r != nil {
 			err = assay.Refuse(assay.CodeInternal, "panic: %v", r)
@@ -156,6 +160,9 @@ func (w *block) branch(step func() error) (err error) {
 			w.l.cases.keep()
 			w.l.appeals.keep()
 			w.l.programs.keep()
+			w.l.keys.keep()
+			w.l.statements.keep()
+			w.l.ceremonies.keep()
 			return
 		}
 		w.l.accounts.back()
@@ -163,7 +170,11 @@ func (w *block) branch(step func() error) (err error) {
 		w.l.cases.back()
 		w.l.appeals.back()
 		w.l.programs.back()
-		w.chunks, w.proofs = w.chunks[:chunks], w.proofs[:proofs]
+		w.l.keys.back()
+		w.l.statements.back()
+		w.l.ceremonies.back()
+		w.chunks, w.proofs, w.parts = w.chunks[:chunks], w.proofs[:proofs], w.parts[:parts]
+		w.contributed = w.contributed[:contributed]
 		w.meta, w.touched, w.ends, w.works = meta, w.touched[:touched], w.ends[:ends], w.works[:works]
 	}()
 	return step()
@@ -223,6 +234,7 @@ func copyCase(c *board.Case) *board.Case {
 	d.Checkpoints = slices.Clone(c.Checkpoints)
 	d.Resumes = slices.Clone(c.Resumes)
 	d.Unmet = slices.Clone(c.Unmet)
+	d.Shown = slices.Clone(c.Shown)
 	d.Request = copyOf(c.Request)
 	d.Challenge = copyOf(c.Challenge)
 	d.Verdict = copyOf(c.Verdict)
@@ -281,6 +293,7 @@ func (w *block) step(id assay.JobID, fn func(*board.Case) error) {
 		if w.l.options.step != nil {
 			w.l.options.step(id)
 		}
+		w.killKeys(c)
 		seats := len(c.Seats)
 		if err := fn(c); err != nil {
 			return err

@@ -25,7 +25,7 @@ func Codes() []assay.CodeInfo {
 	refusal := func(code assay.Code, text, hint string) assay.CodeInfo {
 		return assay.CodeInfo{Code: code, Kind: assay.KindRefusal, Text: text, Hint: hint}
 	}
-	return []assay.CodeInfo{
+	return append(append(registryCodes(), ceremonyCodes()...), []assay.CodeInfo{
 		refusal(CodeBalance, "the account does not hold what this costs", "`assay account show` tells the balance; fees, escrow and bonds come out of it"),
 		refusal(CodeBlockGas, "the block has no gas left for the transaction", "send it again; it was neither applied nor charged"),
 		refusal(CodeTxSize, "the transaction exceeds the network's size limit", "split it into several"),
@@ -42,5 +42,5 @@ func Codes() []assay.CodeInfo {
 		refusal(CodeRevoked, "the result is revoked already", "nothing is left to prove"),
 		refusal(CodeStoreUsed, "the store holds a ledger already", "choose an empty folder"),
 		refusal(CodeStoreOther, "the store belongs to another network", "open it with the genesis that it was made with"),
-	}
+	}...)
 }

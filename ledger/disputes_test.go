@@ -219,7 +219,7 @@ func (s *script) appeals(t *testing.T, name string) string {
 
 // replays holds a settled case to its replay, witnesses included.
 func (s *script) replays(t *testing.T, c *board.Case) {
-	k := *c
+	k := *s.w.ledger.WithEvidence(c)
 	k.Disputes = c.CopyDisputes()
 	for n := range k.Disputes {
 		k.Disputes[n].Proofs = s.w.ledger.Witnesses(c.ID, n)

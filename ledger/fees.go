@@ -32,6 +32,14 @@ func gasOf(k assay.Kind) uint64 {
 		return 10_000
 	case assay.KindAnswer, assay.KindEvidence:
 		return 20_000
+	case assay.KindRegisterKey:
+		return 3_000_000 // its points are checked
+	case assay.KindKillKey:
+		return 10_000
+	case assay.KindOpenCeremony:
+		return 3_000_000 // the circuit is looked at
+	case assay.KindContribute, assay.KindEndPhase:
+		return 10_000 // and what the sender states
 	case assay.KindProgram:
 		return board.GasProgram
 	case assay.KindClaim:
@@ -65,8 +73,38 @@ func gasOfTx(size int, t *assay.Tx) uint64 {
 		if t.Messages[i].Kind == assay.KindSubmit {
 			gas += gasPerSeat * seatsOf(&t.Messages[i])
 		}
+		if t.Messages[i].Kind == assay.KindEvidence {
+			gas += statedGas(&t.Messages[i])
+		}
 	}
 	return gas
+}
+
+// maxGas is more than any block has, and leaves room for sums.
+const maxGas = 1 << 50
+
+// statedGas returns what the sender of evidence, or of a step of a ceremony, pays
+// for its verification. Where it is not enough the message is refused, before a
+// check or a pairing looks at it.
+func statedGas(e *assay.Envelope) uint64 {
+	switch e.Kind {
+	case assay.KindEvidence, assay.KindContribute, assay.KindEndPhase:
+	default:
+		return 0
+	}
+	m, err := e.Message()
+	if err != nil {
+		return 0
+	}
+	switch m := m.(type) {
+	case *assay.PostEvidence:
+		return min(m.Gas, maxGas)
+	case *assay.Contribute:
+		return min(m.Gas, maxGas)
+	case *assay.EndPhase:
+		return min(m.Gas, maxGas)
+	}
+	return 0
 }
 
 // seatsOf returns how many seats a submission draws, as far as its bytes tell;

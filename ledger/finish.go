@@ -20,6 +20,9 @@ func (w *block) finish() error {
 	w.finishCases()
 	w.finishAppeals()
 	w.finishPrograms()
+	w.finishProofs()
+	w.finishKeys()
+	w.finishCeremonies()
 	if err := w.moveListings(); err != nil {
 		return err
 	}
@@ -45,6 +48,9 @@ func (w *block) finish() error {
 	w.l.cases.done()
 	w.l.appeals.done()
 	w.l.programs.done()
+	w.l.keys.done()
+	w.l.statements.done()
+	w.l.ceremonies.done()
 	return nil
 }
 
@@ -93,7 +99,7 @@ func (w *block) writeCase(was, now *board.Case) {
 		w.write(gameKey(now.ID, i), canon.Marshal(&now.Disputes[i]))
 	}
 	rest := *now
-	rest.Draws, rest.Disputes = nil, nil
+	rest.Draws, rest.Disputes, rest.Keys = nil, nil, bareKeys(now.Keys)
 	w.write(CaseKey(now.ID), canon.Marshal(&rest))
 }
 
@@ -104,6 +110,7 @@ func (l *Ledger) loadCase(id assay.JobID) (*board.Case, bool) {
 		return nil, false
 	}
 	c.Draws, c.Disputes = nil, nil
+	l.fillKeys(&c)
 	games := key(tabGame, id[:])
 	l.store.Ascend(games, after(games), func(_, v []byte) bool {
 		c.Disputes = append(c.Disputes, decode[board.Dispute](games, v))

@@ -36,6 +36,11 @@ const (
 	tabChunk     = 'u' // program, number → bytes
 	tabAwait     = 'i' // program, job → mark: a dispute waits for the image
 	tabLower     = 'j' // height, program → mark: all posted, to be lowered
+	tabKey       = 'K' // digest → VerifyingKey
+	tabSpent     = 'S' // statement → the job that it belongs to
+	tabPart      = 'P' // job, piece, part → bytes of evidence
+	tabCeremony  = 'C' // id → Ceremony
+	tabShare     = 'D' // ceremony, phase, number → ceremony.Contribution
 
 	// These outsiders prove, too.
 	recordPrefix     = "record/"
@@ -163,3 +168,22 @@ const appealDispute = 1 << 16
 
 func windowKey(height uint64) []byte { return key(tabWindow, be(height)) }
 func slotKey(slot uint64) []byte     { return key(tabSlot, be(slot)) }
+
+// ContributionKey is the key of a contribution to a phase of a ceremony: 0, then 1.
+func ContributionKey(id assay.Digest, phase int, number uint32) []byte {
+	return key(tabShare, id[:], []byte{byte(phase)}, be(uint64(number)))
+}
+
+// CeremonyKey is the key of a ceremony.
+func CeremonyKey(id assay.Digest) []byte { return key(tabCeremony, id[:]) }
+
+// KeyKey is the key of a verifying key of the registry.
+func KeyKey(digest assay.Digest) []byte { return key(tabKey, digest[:]) }
+
+// SpentKey is the key of a statement that is paid for once: the id of the job
+// that it belongs to.
+func SpentKey(statement assay.Digest) []byte { return key(tabSpent, statement[:]) }
+
+func partKey(job assay.JobID, piece int, number uint16) []byte {
+	return key(tabPart, job[:], be(uint64(piece)), be(uint64(number)))
+}

@@ -38,10 +38,14 @@ type Ledger struct {
 	cases     *table[assay.JobID, *board.Case]
 	appeals   *table[assay.JobID, *board.Appeal] // the latest of each job
 	programs  *table[assay.Digest, Program]
-	lowering  *lowering // the first of the queue
-	trees     *trees
-	window    *window
-	verified  map[assay.Digest]struct{} // transactions whose signature Check has verified
+	keys      *table[assay.Digest, VerifyingKey]
+	// statements are those that are paid for once.
+	statements *table[assay.Digest, spent]
+	ceremonies *table[assay.Digest, Ceremony]
+	lowering   *lowering // the first of the queue
+	trees      *trees
+	window     *window
+	verified   map[assay.Digest]struct{} // transactions whose signature Check has verified
 }
 
 // Codes of a store that does not belong to a genesis.
@@ -94,6 +98,15 @@ func (l *Ledger) Reload() {
 	l.cases = newTable(cacheCases, l.loadCase)
 	l.appeals = newTable(cacheCases, l.loadAppeal)
 	l.programs = newTable(cacheRows, func(d assay.Digest) (Program, bool) { return load[Program](l.store, programKey(d)) })
+	l.keys = newTable(cacheCases, func(d assay.Digest) (VerifyingKey, bool) { return load[VerifyingKey](l.store, KeyKey(d)) })
+	l.statements = newTable(cacheRows, func(d assay.Digest) (spent, bool) {
+		b := l.store.Get(SpentKey(d))
+		if b == nil {
+			return spent{}, false
+		}
+		return spent{Job: assay.JobID(b)}, true
+	})
+	l.ceremonies = newTable(cacheCases, func(id assay.Digest) (Ceremony, bool) { return load[Ceremony](l.store, CeremonyKey(id)) })
 	l.trees, l.window, l.lowering = nil, nil, nil
 }
 
@@ -343,4 +356,7 @@ func (l *Ledger) forget() {
 	l.cases.forget()
 	l.appeals.forget()
 	l.programs.forget()
+	l.keys.forget()
+	l.statements.forget()
+	l.ceremonies.forget()
 }

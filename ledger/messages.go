@@ -50,6 +50,18 @@ func (w *block) message(from assay.Key, m assay.Message) error {
 		return w.commit(from, m)
 	case *assay.Tick:
 		return w.tick(from)
+	case *assay.PostEvidence:
+		return w.evidence(from, m)
+	case *assay.RegisterKey:
+		return w.registerKey(m)
+	case *assay.KillKey:
+		return w.killKey(from, m)
+	case *assay.OpenCeremony:
+		return w.openCeremony(from, m)
+	case *assay.Contribute:
+		return w.contribute(from, m)
+	case *assay.EndPhase:
+		return w.endPhase(m)
 	case *assay.PostProgram:
 		return w.program(from, m)
 	case *assay.PostClaim:
@@ -84,8 +96,6 @@ func (w *block) onCase(from assay.Key, m assay.Message) error {
 		return on(m.Job, func(c *board.Case) error { return c.Checkpoint(w.params, w.at, from, m) })
 	case *assay.PostResume:
 		return on(m.Job, func(c *board.Case) error { return c.Resume(w.params, w.at, from, m) })
-	case *assay.PostEvidence:
-		return on(m.Job, func(c *board.Case) error { return c.Evidence(w.params, w.at, from, m) })
 	}
 	return assay.Refuse(assay.CodeMessageKind, "%s", m.Kind())
 }
@@ -188,6 +198,9 @@ func (w *block) submit(from assay.Key, m *assay.Submit) error {
 	}
 	c, err := board.Open(w.params, w.l.network, m, w.at, w.settledWork(m.Job.Work()))
 	if err != nil {
+		return err
+	}
+	if err := w.nameKeys(c, m.Keys); err != nil {
 		return err
 	}
 	if err := w.debit(from, c.Escrow, "the escrow"); err != nil {

@@ -13,6 +13,8 @@ import (
 const rules = "assay-rules/2"
 
 var third = []string{
+	"github.com/consensys/gnark@v0.16.3",
+	"github.com/consensys/gnark-crypto@v0.22.0",
 	"github.com/fxamacker/cbor/v2@v2.9.0",
 	"github.com/oasisprotocol/curve25519-voi@v0.0.0-20230904125328-1f23a7beb09a",
 }

@@ -68,6 +68,10 @@ var producedByTests = map[assay.Code]string{
 	ledger.CodeStoreUsed:  "TestInitRefusals",
 	ledger.CodeStoreOther: "TestInitRefusals",
 	market.CodeUnbalanced: "TestDistributeRefuses",
+
+	ledger.CodeCeremony:     "TestCeremony",
+	ledger.CodeCeremonyGas:  "TestCeremony",
+	ledger.CodeCeremonySize: "TestCeremonyRefused",
 }
 
 // TestEveryCodeIsProduced looks for every refusal in the recorded scripts.

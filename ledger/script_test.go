@@ -302,6 +302,9 @@ func (s *script) message(t *testing.T, signer, kind string, args map[string]stri
 	case "tick":
 		return &assay.Tick{}
 	}
+	if m := s.proofMessage(t, signer, kind, args); m != nil {
+		return m
+	}
 	id := assay.JobID{9}
 	if _, ok := s.w.jobs[args["job"]]; ok {
 		id = jobID(s.w, args["job"])
@@ -316,7 +319,7 @@ func (s *script) message(t *testing.T, signer, kind string, args map[string]stri
 		j := s.w.jobs[args["job"]]
 		return &assay.Attest{Job: id, Output: j.InputsDigest()}
 	case "evidence":
-		return &assay.PostEvidence{Job: id, Check: args["check"], Body: []byte{1}}
+		return assay.EvidenceParts(id, args["check"], []byte{1}, 0)[0]
 	}
 	c, ok := s.w.ledger.Case(id)
 	if !ok {
@@ -382,7 +385,8 @@ func (s *script) submit(t *testing.T, signer string, args map[string]string) ass
 	if j, ok := s.w.jobs[args["job"]]; ok {
 		return &assay.Submit{Job: j}
 	}
-	m := s.w.job(args["job"], cmp.Or(args["requester"], signer), cmp.Or(args["policy"], "quorum(3)"), assay.Amount(atoi(t, cmp.Or(args["price"], "150"))), assay.Millis(atoi(t, cmp.Or(args["deadline"], "600000"))))
+	m := s.w.job(args["job"], cmp.Or(args["requester"], signer), policyNamed(args["policy"]), assay.Amount(atoi(t, cmp.Or(args["price"], "150"))), assay.Millis(atoi(t, cmp.Or(args["deadline"], "600000"))))
+	m.Keys = keysOf(args)
 	if s.toy {
 		m.Job.Program, m.Bytes = programDigest(), uint64(len(program))
 		s.w.remember(args["job"], m.Job)

@@ -32,6 +32,7 @@ func (w *block) pay(c *board.Case, r *assay.Record) error {
 	}
 	w.meta.Pool += d.Pool
 	w.meta.Burned += d.Burned
+	w.freeStatements(c, r)
 	work := c.Job.Work()
 	repeat := r.Repeat || w.settledWork(work)
 	horizon, liable := board.HorizonOf(w.params, c)

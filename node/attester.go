@@ -132,6 +132,17 @@ func sizeOf(ctx context.Context, store *blob.Store, job *assay.Job) (program, to
 		}
 		total += info.Size
 	}
+	named, err := namedIn(ctx, store, job.Runtime, job.Program)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, digest := range named {
+		info, err := store.Stat(ctx, digest)
+		if err != nil {
+			return 0, 0, fmt.Errorf("size of %s: %w", digest.Short(), err)
+		}
+		total += info.Size
+	}
 	return program, total, nil
 }
 

@@ -27,6 +27,7 @@ type JobConfig struct {
 	Store    *blob.Store // holds program and input; receives the output
 	Remote   blob.Source // the validator's store: the accepted output is fetched there
 	Progress func(requester.Progress, *board.Case)
+	Keys     []requester.Key // that the job's proofs use
 }
 
 // Finished is a job that has settled.
@@ -49,7 +50,7 @@ func RunJob(ctx context.Context, cfg JobConfig) (*Finished, error) {
 			return nil, err
 		}
 	}
-	core, err := requester.New(requester.Config{Job: cfg.Job, Bytes: cfg.Bytes})
+	core, err := requester.New(requester.Config{Job: cfg.Job, Bytes: cfg.Bytes, Keys: cfg.Keys})
 	if err != nil {
 		return nil, err
 	}

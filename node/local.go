@@ -47,6 +47,8 @@ type LocalConfig struct {
 	Cheaters  adversary.Counts  // the last providers are these
 	Params    assay.Params      // zero: assay.LocalParams
 	Logger    *slog.Logger      // nil: silent
+	// Runtimes are those that the providers offer; nil: wasm/1.
+	Runtimes []string
 	// NoWatcher leaves out the party that executes what others were paid for and
 	// challenges what differs.
 	NoWatcher bool
@@ -126,7 +128,7 @@ func StartLocal(ctx context.Context, cfg LocalConfig) (_ *Local, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.postOffers(ctx, parties); err != nil {
+	if err := l.postOffers(ctx, parties, cfg.Runtimes); err != nil {
 		return nil, err
 	}
 	return l, l.startActors(run, cfg, account, parties)
@@ -181,6 +183,15 @@ func (t *turns) take(ctx context.Context) error {
 	}
 }
 
+// Prove implements executor.Prover.
+func (t *turns) Prove(ctx context.Context, job *assay.Job, ask executor.Ask, a executor.Artifacts) (*executor.Evidence, error) {
+	if err := t.take(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-t.free }()
+	return executor.Prove(ctx, t.Executor, job, ask, a)
+}
+
 // Execute implements executor.Executor.
 func (t *turns) Execute(ctx context.Context, job *assay.Job, a executor.Artifacts) (*executor.Outcome, error) {
 	if err := t.take(ctx); err != nil {
@@ -232,14 +243,14 @@ func (l *Local) startChain(ctx context.Context, cfg LocalConfig, parties []local
 }
 
 // postOffers puts every provider on the market, all at once.
-func (l *Local) postOffers(ctx context.Context, parties []localParty) error {
+func (l *Local) postOffers(ctx context.Context, parties []localParty, runtimes []string) error {
 	errs := make([]error, len(parties))
 	var posting sync.WaitGroup
 	for i, p := range parties {
 		posting.Go(func() {
 			w := Wallet{Network: l.Network, Key: p.key}
 			_, errs[i] = w.Submit(ctx,
-				&assay.PostOffer{Offer: LocalOffer(assay.KeyOf(p.key))},
+				&assay.PostOffer{Offer: LocalOffer(assay.KeyOf(p.key), runtimes...)},
 				&assay.Stake{Provider: assay.KeyOf(p.key), Amount: localStake})
 		})
 	}
@@ -247,9 +258,13 @@ func (l *Local) postOffers(ctx context.Context, parties []localParty) error {
 	return errors.Join(errs...)
 }
 
-// LocalOffer is the offer of an in-process provider that owns itself.
-func LocalOffer(key assay.Key) assay.Offer {
-	return assay.Offer{Provider: key, Owner: key, Price: LocalPrice, Runtimes: []string{assay.RuntimeWasm}, Capacity: 4}
+// LocalOffer is the offer of an in-process provider that owns itself, for wasm/1
+// unless other runtimes are named.
+func LocalOffer(key assay.Key, runtimes ...string) assay.Offer {
+	if len(runtimes) == 0 {
+		runtimes = []string{assay.RuntimeWasm}
+	}
+	return assay.Offer{Provider: key, Owner: key, Price: LocalPrice, Runtimes: runtimes, Capacity: 4}
 }
 
 // startActors starts the provider loops and the validator's attester.
@@ -269,7 +284,7 @@ func (l *Local) startActors(ctx context.Context, cfg LocalConfig, account ed2551
 	}
 	for i, p := range parties {
 		key := assay.KeyOf(p.key)
-		core, err := provider.New(provider.Config{Network: network, Key: key, Secret: p.key.Seed(), Capacity: 2, ClockStep: g.Params.ClockStep, CheckpointEvery: cfg.CheckpointEvery})
+		core, err := provider.New(provider.Config{Network: network, Key: key, Secret: p.key.Seed(), Capacity: 2, ClockStep: g.Params.ClockStep, CheckpointEvery: cfg.CheckpointEvery, Params: &g.Params, Unrehearsed: !p.player.IsHonest()})
 		if err != nil {
 			return err
 		}

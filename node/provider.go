@@ -35,6 +35,7 @@ type ProviderConfig struct {
 	Trace    TraceFunc   // of jobs whose results it defends; nil: the canonical machine
 	Machines Machines    // nil: turns of its own
 	Logger   *slog.Logger
+	Proofs   Proofs // nil: as long as the process lives
 	// SourceOf returns where a provider serves its checkpoints; nil: nowhere.
 	SourceOf func(ctx context.Context, provider assay.Key) (blob.Source, error)
 }
@@ -50,6 +51,8 @@ type providerLoop struct {
 
 	mu      sync.Mutex
 	running map[assay.JobID]context.CancelFunc
+
+	provings map[assay.Digest]proving
 }
 
 // RunProvider drives a provider until ctx ends or the network is gone.
@@ -59,6 +62,9 @@ func RunProvider(ctx context.Context, cfg ProviderConfig) error {
 		wallet:         Wallet{Network: cfg.Network, Key: cfg.Key},
 		events:         make(chan provider.Event),
 		running:        map[assay.JobID]context.CancelFunc{},
+	}
+	if p.Proofs == nil {
+		p.Proofs = &MemoryProofs{}
 	}
 	p.traces = newTraces(cfg.Trace, cfg.Executor, cfg.Machines, cfg.Work, cfg.Source, &p.tasks)
 	ctx, cancel := context.WithCancel(ctx)
@@ -117,6 +123,9 @@ func (p *providerLoop) perform(ctx context.Context, effect provider.Effect) {
 		p.keeps.ask(e.Job)
 	case provider.Cancel:
 		p.stop(e.Job)
+		p.stopProofs(e.Job)
+	case provider.Prove:
+		p.startProof(ctx, e)
 	case provider.Send:
 		p.tasks.Go(func() { p.send(ctx, e) })
 	case provider.Publish:
@@ -166,8 +175,8 @@ func (p *providerLoop) stop(job assay.JobID) {
 
 // result fetches what a job needs, runs it, and keeps the output.
 func (p *providerLoop) result(ctx context.Context, e *provider.Execute) (assay.Result, error) {
-	if err := fetchJob(ctx, p.Work, p.Source, &e.Job); err != nil {
-		return assay.Result{}, fmt.Errorf("fetch program and input: %w", err)
+	if err := p.fetch(ctx, &e.Job); err != nil {
+		return assay.Result{}, err
 	}
 	outcome, err := p.run(ctx, e)
 	if err != nil {

@@ -20,6 +20,12 @@ type Config struct {
 	Capacity int          // executions at once
 	Resend   assay.Millis // of ledger clock, before a message that did not land is sent again
 
+	// Params are the network's: whose turn it is to prove follows from them. Nil:
+	// this provider proves nothing.
+	Params *assay.Params
+	// Unrehearsed proofs are posted as they are: for adversaries.
+	Unrehearsed bool
+
 	// Of disputes; see challenger.PlayerConfig.
 	ClockStep  assay.Millis
 	ProveSteps uint64
@@ -47,6 +53,8 @@ func Codes() []assay.CodeInfo {
 		{Code: CodeMismatch, Kind: assay.KindRefusal, Text: "running the job again gave another result than the one committed to; nothing was sent, so the bond is lost and the stake is not", Hint: "run `assay check` on the program, and check this machine's memory"},
 		{Code: CodeFailed, Kind: assay.KindRefusal, Text: "this machine could not execute the job; it will try again until the commitment is due", Hint: "the text has the cause"},
 		{Code: CodeIndefensible, Kind: assay.KindRefusal, Text: "the canonical machine does not say what this provider has opened; it does not defend that, so its stake is lost and no bond besides", Hint: "run `assay check` on the program and report what it prints; check this machine's memory"},
+		{Code: CodeNoProof, Kind: assay.KindRefusal, Text: "this machine could not prove a result that it has opened; it will try again until its time is over", Hint: "the text has the cause; without a proof the bond is lost"},
+		{Code: CodeLostProof, Kind: assay.KindRefusal, Text: "the proof that was committed to is lost, and another one would not be taken", Hint: "keep the folder of proofs; the bond of this job is lost"},
 		{Code: CodeUntraced, Kind: assay.KindRefusal, Text: "this machine could not execute a disputed job on the canonical machine; it will try again until the dispute is over", Hint: "the text has the cause; without a trace the dispute is lost by the clock, and stake with it"},
 	}
 }
@@ -75,8 +83,10 @@ type work struct {
 	published bool
 	reported  bool
 	player    *challenger.Player // while the result is disputed
-	from      []board.Resume     // what the run that led to the result rests on
-	run       run                // of a program with epochs
+	proofs    map[string]*proof  // by check
+	posted    map[evidenceKey]assay.Clock
+	from      []board.Resume // what the run that led to the result rests on
+	run       run            // of a program with epochs
 }
 
 type sentKey struct {
@@ -110,6 +120,8 @@ func (p *Provider) Step(e Event) []Effect {
 		return p.leavesOpened(e)
 	case Traced:
 		return p.traced(e)
+	case Proved:
+		return p.proved(e)
 	case Restored:
 		return p.restored(e)
 	case Passed:
@@ -148,7 +160,7 @@ func (p *Provider) forget() []Effect {
 	slices.SortFunc(gone, func(a, b assay.JobID) int { return bytes.Compare(a[:], b[:]) })
 	var effects []Effect
 	for _, id := range gone {
-		if p.work[id].running {
+		if p.work[id].running || p.work[id].proving() {
 			effects = append(effects, Cancel{Job: id})
 		}
 		effects = append(effects, p.work[id].rest()...)
@@ -189,7 +201,7 @@ func (p *Provider) reconcile(c *board.Case) []Effect {
 	}
 	w := p.workOf(c.ID)
 	if seat.State == assay.Opened {
-		return append(p.defend(c, seat, w), p.deliver(c, seat, w)...)
+		return slices.Concat(p.defend(c, seat, w), p.show(c, seat, w), p.deliver(c, seat, w))
 	}
 	if w.result == nil {
 		return p.between(c, seat, w)
@@ -202,15 +214,17 @@ func (p *Provider) reconcile(c *board.Case) []Effect {
 		// costs the bond.
 		return p.report(c, seat, w, assay.Refuse(CodeMismatch, "job %s, result %s", c.ID.Short(), digest.Short()))
 	}
+	effects, ready := p.prepare(c, seat, w)
 	switch {
+	case seat.State == assay.Assigned && !ready:
 	case seat.State == assay.Assigned && p.moment.Clock < seat.Due:
-		return p.send(w, 0, &assay.Commit{Job: c.ID, Seat: seat.Number, Commit: commit})
+		effects = append(effects, p.send(w, 0, &assay.Commit{Job: c.ID, Seat: seat.Number, Commit: commit})...)
 	case seat.State == assay.Committed && c.Phase == board.Tagging:
-		return p.send(w, 0, &assay.Tag{Job: c.ID, Seat: seat.Number, Tag: assay.TagOf(c.ID, digest)})
+		effects = append(effects, p.send(w, 0, &assay.Tag{Job: c.ID, Seat: seat.Number, Tag: assay.TagOf(c.ID, digest)})...)
 	case seat.State == assay.Tagged && c.Phase == board.Opening && seat.Tag == assay.TagOf(c.ID, digest):
-		return p.send(w, 0, &assay.Open{Job: c.ID, Seat: seat.Number, Salt: salt, Result: *w.result})
+		effects = append(effects, p.send(w, 0, &assay.Open{Job: c.ID, Seat: seat.Number, Salt: salt, Result: *w.result})...)
 	}
-	return nil
+	return effects
 }
 
 // deliver lets the output be served once it was accepted, and answers a
@@ -293,7 +307,7 @@ func (p *Provider) report(c *board.Case, seat *board.Seat, w *work, err error) [
 func (p *Provider) start() []Effect {
 	running := 0
 	for _, w := range p.work {
-		if w.running {
+		if w.running || w.proving() {
 			running++
 		}
 	}
@@ -349,7 +363,7 @@ func (p *Provider) executed(e Executed) []Effect {
 	var effects []Effect
 	err := e.Err
 	if err == nil {
-		err = e.Result.Validate()
+		err = e.Result.ValidateFor(c.Job.Runtime)
 	}
 	if err != nil {
 		w.retry = p.moment.Clock.Add(min(500<<min(w.failures, 8), maxBackoff))

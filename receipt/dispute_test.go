@@ -248,7 +248,7 @@ func TestWitnessesAreHeldToTheirProofs(t *testing.T) {
 		"end altered":     {func(c *board.Case) { _, p := first(c); p.End[0]++ }, nil, CodeBrokenProof},
 		"start altered":   {func(c *board.Case) { _, p := first(c); p.Start[0]++ }, nil, CodeBrokenProof},
 		"state 0 altered": {func(c *board.Case) { c.Disputes[0].Game.Start[0]++ }, nil, CodeBrokenRule},
-		"loss elsewhere":  {func(c *board.Case) { l, _ := first(c); l.Offset += 32 }, nil, CodeBrokenRule},
+		"loss elsewhere":  {func(c *board.Case) { l, _ := first(c); l.Offset += 1 << 40 }, nil, CodeBrokenRule},
 		"loss by the truth": {func(c *board.Case) {
 			l, p := first(c)
 			l.Stated = p.End

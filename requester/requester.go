@@ -19,11 +19,21 @@ import (
 type Config struct {
 	Job   assay.Job
 	Bytes uint64 // of program and input, for the commit clock
+	// Keys are verifying keys that the job's proofs use. They are registered with
+	// the job: to register one again changes nothing.
+	Keys []Key
 	// Resend is how long a submission may be on its way, in time; zero: 2 s.
 	Resend assay.Millis
 	// GiveUp is when the requester stops waiting. The job goes on without it,
 	// and its money with the job. Zero: the job's deadline and an hour.
 	GiveUp assay.Time
+}
+
+// Key is a verifying key and where it comes from.
+type Key struct {
+	Digest assay.Digest
+	Bytes  []byte // nil: it is on the registry
+	Setup  assay.Setup
 }
 
 // Codes of how following a job ends without a settlement.
@@ -183,7 +193,15 @@ func (r *Requester) submit(now assay.Time) []Effect {
 		return nil
 	}
 	r.sent, r.sentAt = true, now
-	return []Effect{Send{Messages: []assay.Message{&assay.Submit{Job: r.config.Job, Bytes: r.config.Bytes}}}}
+	submit := &assay.Submit{Job: r.config.Job, Bytes: r.config.Bytes}
+	var messages []assay.Message
+	for _, k := range r.config.Keys {
+		submit.Keys = append(submit.Keys, k.Digest)
+		if len(k.Bytes) > 0 {
+			messages = append(messages, &assay.RegisterKey{Key: k.Bytes, Setup: k.Setup})
+		}
+	}
+	return []Effect{Send{Messages: append(messages, submit)}}
 }
 
 func (r *Requester) passed(now assay.Time) []Effect {

@@ -21,7 +21,7 @@ type Checker interface {
 
 // Checkers returns the usual ones, fresh for one run.
 func Checkers() []Checker {
-	return []Checker{&books{}, &purses{}, truth{}, &misled{}, liable{}, fairness{}, &progress{}, exact{}, replays{}, endings{}, replicas{}}
+	return []Checker{&books{}, &purses{}, truth{}, &misled{}, liable{}, fairness{}, &progress{}, exact{}, replays{}, endings{}, replicas{}, &proved{}}
 }
 
 // none is a checker of nothing, for embedding.
@@ -54,7 +54,10 @@ func (truth) Settled(w *World, c *board.Case) {
 		w.breach("truth", c.ID, "policy of a settled job: %v", err)
 		return
 	}
+	_, refereed := board.RefereeOf(c.Job.Runtime)
 	switch m := w.witness(c); {
+	case !refereed:
+		w.broken("truth", c.ID, "a wrong result was accepted under %s: without a referee, dissent is counted", expr)
 	case m != nil:
 		w.breach("truth", c.ID, "a wrong result was accepted under %s although %s was drawn", expr, m.name)
 	case len(c.Disputes) > 0 && w.watching(c.Submitted.Time, c.ID):
@@ -147,6 +150,9 @@ func (fairness) deserves(w *World, c *board.Case, seat *board.Seat) bool {
 	case seat.State == assay.Misled && w.wasMisled(c, seat.Number):
 		return false
 	}
+	if _, refereed := board.RefereeOf(c.Job.Runtime); !refereed {
+		return false // nothing proves a wrong opening there, unless a proof does: see proved
+	}
 	right := w.right(&c.Job).Result
 	return v.Outcome == assay.Accepted && *v.Result == right && *seat.Result != right && seat.Number < c.Closed.Seats
 }
@@ -224,7 +230,7 @@ type replays struct{ none }
 
 // Settled implements Checker.
 func (replays) Settled(w *World, c *board.Case) {
-	k := *c
+	k := *w.Chain.ledger.WithEvidence(c)
 	k.Disputes = slices.Clone(c.Disputes)
 	for i := range k.Disputes {
 		k.Disputes[i].Proofs = w.Chain.ledger.Witnesses(c.ID, i)

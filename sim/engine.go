@@ -78,6 +78,9 @@ func (e *Engine) onward(job *assay.Job, from *executor.Checkpoint) *run {
 
 // Execute implements executor.Executor.
 func (e *Engine) Execute(ctx context.Context, job *assay.Job, a executor.Artifacts) (*executor.Outcome, error) {
+	if job.Runtime != assay.RuntimeWasm {
+		return e.provable(ctx, job, a)
+	}
 	r := e.of(job)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,9 +15,6 @@ import (
 func (w *World) heckle(c *board.Case) {
 	from := w.Machines[w.rng.IntN(len(w.Machines))]
 	m := w.nonsense(c, from)
-	if m == nil {
-		return
-	}
 	key := from.private
 	switch m.(type) {
 	case *assay.Submit:
@@ -61,6 +58,9 @@ func (w *World) nonsense(c *board.Case, from *Machine) assay.Message {
 	case 4:
 		return &assay.Answer{Job: c.ID}
 	case 5:
+		if w.Setup.Proofs {
+			return w.plagiarism(c, from)
+		}
 		return &assay.PostEvidence{Job: c.ID, Check: "quorum(3)", Body: random[:]}
 	case 6:
 		return &assay.Submit{Job: c.Job, Bytes: 1 << 39} // somebody else's job, again

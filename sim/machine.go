@@ -37,6 +37,7 @@ type Machine struct {
 	public   map[assay.Digest]bool
 	traces   map[assay.JobID]challenger.Tracer // of this process
 	files    map[assay.Digest][]byte           // checkpoints, on disk
+	proofs   map[assay.Digest]*provider.Proved // likewise
 	keep     map[assay.JobID]bool              // whose next boundary the core wants
 
 	forgery   forgery              // of a poisoner
@@ -61,6 +62,7 @@ func newMachine(w *World, i int, p adversary.Player) *Machine {
 	m.cast = cast{engine: w.engine, player: p, key: m.key}
 	m.results = map[assay.JobID]*executor.Outcome{}
 	m.failed = map[assay.JobID]bool{}
+	m.proofs = map[assay.Digest]*provider.Proved{}
 	m.files, m.ran = map[assay.Digest][]byte{}, map[assay.JobID][]work{}
 	return m
 }
@@ -70,6 +72,7 @@ func (m *Machine) boot() {
 	core, err := provider.New(provider.Config{
 		Network: m.w.network, Key: m.key, Secret: m.private.Seed(), Capacity: 4, ClockStep: m.w.Genesis.Params.ClockStep,
 		ProveSteps: m.w.Setup.ProveSteps, ProveBytes: 64 << 10, CheckpointEvery: max(1, m.w.Setup.Clocks/60),
+		Params: &m.w.Genesis.Params, Unrehearsed: !m.player.IsHonest(),
 	})
 	if err != nil {
 		panic(err)
@@ -93,6 +96,7 @@ func (m *Machine) crash() {
 	m.epoch++
 	if m.w.Setup.Faults.Amnesia {
 		m.results, m.files = map[assay.JobID]*executor.Outcome{}, map[assay.Digest][]byte{}
+		m.proofs = map[assay.Digest]*provider.Proved{}
 	}
 	// A few seconds are less than the clocks of a wide network, so a provider
 	// that loses anything by them has a bug. On a local one they are fatal, and
@@ -147,11 +151,16 @@ func (m *Machine) carry(effects []provider.Effect) {
 			m.execute(e)
 		case provider.Cancel:
 			m.tokens[e.Job]++
+		case provider.Prove:
+			m.prove(e)
 		case provider.Restore:
 			m.restore(e)
 		case provider.Keep:
 			m.keep[e.Job] = true
 		case provider.Send:
+			if m.withholds(e) {
+				continue
+			}
 			tx := m.w.sign(m.private, e.Messages...)
 			m.w.trace("%s sends %s", m.name, e.Messages[0].Kind())
 			m.link.tell(tx)

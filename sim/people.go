@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/canon"
@@ -117,11 +118,15 @@ func (c *Client) begin() {
 	}
 	p := w.pick(work)
 	c.Job = assay.Job{
-		Version: 1, Runtime: assay.RuntimeWasm, Program: p.digest, Args: []string{"job", work},
+		Version: 1, Runtime: w.Setup.runtime(), Program: p.digest, Args: []string{"job", work},
 		Seed: w.Setup.Seed % 4, Limits: assay.Limits{Fuel: p.fuel(), Memory: 3 * assay.WasmPage, Frames: 64, Slots: 1024, Output: 1 << 16, Files: 4},
 		Policy: c.policy, MaxPrice: 5000, Deadline: w.now.Add(wait), Requester: c.key, Nonce: w.rng.Uint64(),
 	}
-	core, err := requester.New(requester.Config{Job: c.Job, Bytes: uint64(len(p.bytes))})
+	config := requester.Config{Job: c.Job, Bytes: uint64(len(p.bytes))}
+	if strings.Contains(c.policy, "zk(") {
+		config.Keys = []requester.Key{w.theProofKey()}
+	}
+	core, err := requester.New(config)
 	if err != nil {
 		panic(err)
 	}
@@ -136,13 +141,24 @@ func (w *World) pick(work string) *program {
 		d := canon.Hash("assay/sim-program/2", binary.LittleEndian.AppendUint64(nil, w.Setup.Seed), []byte(work))
 		return &epochPrograms[int(d[0])%len(epochPrograms)]
 	}
-	for i := range programs {
-		if programs[i].name == w.Setup.Program {
-			return &programs[i]
-		}
+	if w.Setup.Proofs {
+		d := canon.Hash("assay/sim-program/3", binary.LittleEndian.AppendUint64(nil, w.Setup.Seed), []byte(work))
+		return w.programNamed(proofPrograms[int(d[0])%len(proofPrograms)])
+	}
+	if p := w.programNamed(w.Setup.Program); p != nil {
+		return p
 	}
 	d := canon.Hash("assay/sim-program/1", binary.LittleEndian.AppendUint64(nil, w.Setup.Seed), []byte(work))
 	return &programs[int(d[0])%len(programs)]
+}
+
+func (w *World) programNamed(name string) *program {
+	for i := range programs {
+		if programs[i].name == name {
+			return &programs[i]
+		}
+	}
+	return nil
 }
 
 // passed lets local time pass for the requester.

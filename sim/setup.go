@@ -22,6 +22,7 @@ type Setup struct {
 	Policies   []string     // one job each
 	Program    string       // that every job runs, by name; empty: drawn
 	Epochs     bool         // every job runs a program with epochs
+	Proofs     bool         // every job is of a runtime whose results are proved
 	Forgeries  []forgery    // of the poisoners, in turn; empty: all of them
 	Patience   assay.Millis // until a job's deadline; zero: ten minutes
 	Clocks     assay.Millis
@@ -59,6 +60,7 @@ type Faults struct {
 	Hidden    bool         // some requesters keep program and inputs from all but the cheats
 	Tardy     bool         // who watches begins only when the jobs have come
 	Doze      bool         // who watches crashes now and then, and comes back
+	Kill      bool         // validators withdraw the verifying key at some time
 	Dying     int          // honest providers that die for good in the middle of an epoch, at most
 }
 
@@ -98,7 +100,16 @@ var switches = []struct {
 	{"tardy", func(f *Faults) bool { return f.Tardy }, func(f *Faults) { f.Tardy = false }},
 	{"doze", func(f *Faults) bool { return f.Doze }, func(f *Faults) { f.Doze = false }},
 	{"dying", func(f *Faults) bool { return f.Dying > 0 }, func(f *Faults) { f.Dying = 0 }},
+	{"kill", func(f *Faults) bool { return f.Kill }, func(f *Faults) { f.Kill = false }},
 	{"spread", func(f *Faults) bool { return f.Spread }, func(f *Faults) { f.Spread = false }},
+}
+
+// runtime is that of all jobs.
+func (s *Setup) runtime() string {
+	if s.Proofs {
+		return assay.RuntimeZKVM
+	}
+	return assay.RuntimeWasm
 }
 
 // String describes a setup in one line.

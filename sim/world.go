@@ -106,6 +106,7 @@ const (
 // and lets the checkers look at the end.
 func (w *World) Run() *World {
 	last := w.start()
+	w.killing()
 	w.at(last.Add(healAfter), w.heal)
 	limit := last.Add(healAfter + endAfter)
 	for w.queue.Len() > 0 && w.queue[0].at < limit && !w.over() {
@@ -168,7 +169,7 @@ func (w *World) params() assay.Params {
 	p := assay.DefaultParams()
 	c := w.Setup.Clocks
 	p.Slack, p.TagClock, p.OpenClock, p.AvailableClock = c, c, c, c
-	p.MoveSlack, p.ChallengeSlack = c, 2*c
+	p.MoveSlack, p.ChallengeSlack, p.ProofClock = c, 2*c, c
 	p.Liability, p.WatchShare = w.Setup.Liability, w.Setup.WatchShare
 	return p
 }
@@ -236,7 +237,7 @@ const initialBalance assay.Amount = 1_000_000_000
 func (w *World) enrol() {
 	for _, m := range w.Machines {
 		offer := &assay.PostOffer{Offer: assay.Offer{
-			Provider: m.key, Owner: m.owner, Price: assay.Amount(1000 + w.rng.IntN(4000)), Runtimes: []string{assay.RuntimeWasm}, Capacity: 4,
+			Provider: m.key, Owner: m.owner, Price: assay.Amount(1000 + w.rng.IntN(4000)), Runtimes: []string{w.Setup.runtime()}, Capacity: 4,
 		}}
 		if m.owner != m.key {
 			offer.Consent = assay.Consent(w.network, m.owner, m.private)

@@ -16,11 +16,19 @@ import (
 	"github.com/capacloud/assay/blob"
 	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/challenger"
+	"github.com/capacloud/assay/circuit"
 	"github.com/capacloud/assay/comet"
 	"github.com/capacloud/assay/dispute"
+	"github.com/capacloud/assay/evidence"
+	runtimes "github.com/capacloud/assay/executor"
+	prover "github.com/capacloud/assay/executor/circuit"
+	"github.com/capacloud/assay/executor/tensor"
 	executor "github.com/capacloud/assay/executor/wasm"
+	"github.com/capacloud/assay/executor/zkvm"
 	"github.com/capacloud/assay/ledger"
 	"github.com/capacloud/assay/machine/step"
+	"github.com/capacloud/assay/machine/tensor/onnx"
+	"github.com/capacloud/assay/machine/tensor/quantize"
 	"github.com/capacloud/assay/machine/wasm"
 	"github.com/capacloud/assay/market"
 	"github.com/capacloud/assay/policy"
@@ -28,6 +36,11 @@ import (
 	"github.com/capacloud/assay/quorum"
 	"github.com/capacloud/assay/receipt"
 	"github.com/capacloud/assay/requester"
+	networks "github.com/capacloud/assay/sumcheck/network"
+	"github.com/capacloud/assay/zk"
+	"github.com/capacloud/assay/zk/casefile"
+	"github.com/capacloud/assay/zk/ceremony"
+	"github.com/capacloud/assay/zk/circom"
 )
 
 //go:generate sh -c "go run . codes > ../../docs/CODES.md"
@@ -50,7 +63,8 @@ func everyCode() []assay.CodeInfo {
 	}
 	for _, table := range [][]assay.CodeInfo{
 		assay.Codes(), beacon.Codes(), policy.Codes(), quorum.Codes(), dispute.Codes(), step.Codes(), board.Codes(), market.Codes(), ledger.Codes(), comet.Codes(), api.Codes(),
-		executor.Codes(), blob.Codes(), receipt.Codes(), provider.Codes(), challenger.Codes(), requester.Codes(), adversary.Codes(), cliCodes(),
+		evidence.Codes(), networks.Codes(), circuit.Codes(), circom.Codes(), runtimes.Codes(), prover.Codes(), tensor.Codes(), onnx.Codes(), quantize.Codes(), zkvm.Codes(),
+		zk.Codes(), casefile.Codes(), ceremony.Codes(), executor.Codes(), blob.Codes(), receipt.Codes(), provider.Codes(), challenger.Codes(), requester.Codes(), adversary.Codes(), cliCodes(),
 	} {
 		all = append(all, table...)
 	}

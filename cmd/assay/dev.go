@@ -13,7 +13,7 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/adversary"
-	executor "github.com/capacloud/assay/executor/wasm"
+	"github.com/capacloud/assay/executor/zkvm"
 	"github.com/capacloud/assay/node"
 	"github.com/capacloud/assay/receipt"
 )
@@ -81,7 +81,7 @@ func (o *devOptions) run(cmd *cobra.Command) error {
 	s := u.start("network", "starting 1 validator and %d providers", o.providers)
 	local, err := node.StartLocal(ctx, node.LocalConfig{
 		Kind: assay.Dev, Home: filepath.Join(home, "chain"), Providers: o.providers, Cheaters: cheaters, NoWatcher: o.noWatcher, Params: params,
-		Executor: executor.Epochs{Executor: engine}, CheckpointEvery: node.LocalCheckpoints, Logger: logger(cmd, o.verbose),
+		Executor: enginesOf(engine, zkvm.Options{}), Runtimes: runtimesRun(), CheckpointEvery: node.LocalCheckpoints, Logger: logger(cmd, o.verbose),
 	})
 	if err != nil {
 		s.close()

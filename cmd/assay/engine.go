@@ -5,10 +5,15 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/blob"
+	runtimes "github.com/capacloud/assay/executor"
+	"github.com/capacloud/assay/executor/circuit"
+	"github.com/capacloud/assay/executor/tensor"
 	executor "github.com/capacloud/assay/executor/wasm"
+	"github.com/capacloud/assay/executor/zkvm"
 	"github.com/capacloud/assay/machine/wasm"
 	"github.com/capacloud/assay/receipt"
 )
@@ -22,6 +27,21 @@ func newEngine(ctx context.Context) (*executor.Executor, error) {
 	}
 	return executor.New(ctx, o)
 }
+
+// enginesOf are the engines of all runtimes. A prover of circuits takes what
+// memory the machine has; guests of zkVMs have options of their own.
+func enginesOf(engine *executor.Executor, o zkvm.Options) runtimes.Runtimes {
+	circuits, guests, networks := circuit.New(circuit.Options{Wasm: engine}), zkvm.New(o), &tensor.Executor{}
+	return runtimes.Runtimes{
+		assay.RuntimeWasm:    {Executor: executor.Epochs{Executor: engine}},
+		assay.RuntimeCircuit: {Executor: circuits, Prover: circuits},
+		assay.RuntimeZKVM:    {Executor: guests, Prover: guests},
+		assay.RuntimeInt8:    {Executor: networks, Prover: networks},
+	}
+}
+
+// runtimesRun lists the runtimes that enginesOf runs, as an offer does.
+func runtimesRun() []string { return slices.Sorted(slices.Values(assay.Runtimes())) }
 
 // checkModule refuses a module that the network would call invalid, before
 // anything is spent.

@@ -43,6 +43,7 @@ const (
 	codeNoKey         assay.Code = "no-key"
 	codeProgram       assay.Code = "program-failed"
 	codeNoDispute     assay.Code = "no-dispute"
+	codeJudged        assay.Code = "zk-judged-otherwise"
 )
 
 // cliCodes documents them.
@@ -65,6 +66,7 @@ func cliCodes() []assay.CodeInfo {
 		r(codeDiffers, "two engines or two host settings gave different results", "the job is not deterministic; do not pay for it yet"),
 		r(codeNotComparable, "an engine's own stack overflowed, which says nothing about the program", "reduce the recursion depth to compare"),
 		r(codeProgram, "the result was accepted: the program failed, or is no valid module", "look at its stderr; the executions were paid, and the receipt proves that it ends like this"),
+		r(codeJudged, "a case or a change to it was not judged as its manifest expects", "the lines say which"),
 		r(codeNoDispute, "the job has no dispute of that number", "`assay dispute show JOB` lists those that it has"),
 		r(codeNoKey, "the key that is to sign or to be shown does not exist", "make one with `assay key new NAME`, name it with --key, and have its account funded"),
 		r(codeOutNotEmpty, "the --out folder holds something that is no earlier delivery", "name a new or empty folder: only stdout, stderr and out are replaced"),

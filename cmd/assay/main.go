@@ -64,7 +64,7 @@ Then check:   assay verify wordfreq.receipt --trust wordfreq.receipt.anchor`,
 	})
 	root.AddCommand(
 		newRun(), newVerify(), newCheck(), newTrace(), newDev(), newProvider(), newChallenger(), newValidator(),
-		newJob(), newDispute(), newAccount(), newKey(), newCodes(),
+		newJob(), newDispute(), newAccount(), newKey(), newZK(), newCodes(),
 	)
 	return root
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/capacloud/assay/ledger"
 	"github.com/capacloud/assay/node"
 	"github.com/capacloud/assay/policy"
+	"github.com/capacloud/assay/requester"
 )
 
 // Everything that can be refused is refused before anything is compiled, sent
@@ -114,7 +115,7 @@ func writable(dir, what string) error {
 
 // afford asks, by the ledger's own rules, whether the job would be opened and
 // can be paid for. A refused transaction would cost its fee.
-func (o *runOptions) afford(ctx context.Context, net *session, job *assay.Job, bytes uint64) error {
+func (o *runOptions) afford(ctx context.Context, net *session, job *assay.Job, bytes uint64, keys []requester.Key) error {
 	g := net.network.Genesis()
 	head, err := net.network.Head(ctx)
 	if err != nil {
@@ -122,7 +123,11 @@ func (o *runOptions) afford(ctx context.Context, net *session, job *assay.Job, b
 	}
 	at := head.Moment
 	at.Time = max(at.Time, node.Now())
-	c, err := board.Open(&g.Params, g.ID(), &assay.Submit{Job: *job, Bytes: bytes}, at, false)
+	submit := &assay.Submit{Job: *job, Bytes: bytes}
+	for _, k := range keys {
+		submit.Keys = append(submit.Keys, k.Digest)
+	}
+	c, err := board.Open(&g.Params, g.ID(), submit, at, false)
 	if err != nil {
 		return err
 	}

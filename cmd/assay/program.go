@@ -13,16 +13,24 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/capacloud/assay"
+	"github.com/capacloud/assay/executor/zkvm"
 	"github.com/capacloud/assay/machine/wasm"
+	"github.com/capacloud/assay/requester"
 )
 
 // maxProgramBytes bounds a program; a larger one is refused before it is read.
 const maxProgramBytes = 64 << 20
 
-// program is a PROGRAM argument resolved to wasm bytes.
+// program is a PROGRAM argument resolved to the bytes of a job's program.
 type program struct {
-	name  string // of the receipt, and argv[0]
-	bytes []byte
+	name    string // of the receipt, and argv[0]
+	runtime string
+	bytes   []byte
+	files   [][]byte        // that it names, beside it
+	keys    []requester.Key // that proofs about it use
+	stored  []zkvm.Proof    // that were made before
+	proven  []byte          // the descriptor of what is declared equivalent; nil: nothing is
 }
 
 // resolveProgram finds the wasm bytes behind a PROGRAM argument: a .wasm file,
@@ -65,7 +73,7 @@ func readProgram(file string) (*program, error) {
 	case !bytes.HasPrefix(b, []byte("\x00asm")):
 		return nil, badInput(codeNotWasm, "%s is not a wasm module", file)
 	}
-	return &program{name: strings.TrimSuffix(filepath.Base(file), ".wasm"), bytes: b}, nil
+	return &program{name: strings.TrimSuffix(filepath.Base(file), ".wasm"), runtime: assay.RuntimeWasm, bytes: b}, nil
 }
 
 // buildGo compiles a Go package to wasip1 so that equal source gives equal
@@ -116,7 +124,7 @@ func buildGo(ctx context.Context, dir string) (*program, error) {
 	if !bytes.HasPrefix(b, []byte("\x00asm")) {
 		return nil, badInput(codeGoBuild, "%s is not package main", dir)
 	}
-	return &program{name: filepath.Base(abs), bytes: b}, nil
+	return &program{name: filepath.Base(abs), runtime: assay.RuntimeWasm, bytes: b}, nil
 }
 
 // stepDirective begins the line by which a Go program exports the function that

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/api"
 	"github.com/capacloud/assay/blob"
-	executor "github.com/capacloud/assay/executor/wasm"
+	"github.com/capacloud/assay/executor/zkvm"
 	"github.com/capacloud/assay/node"
 	"github.com/capacloud/assay/provider"
 )
@@ -42,6 +44,8 @@ moment and goes on where the ledger says it stands.`,
 	f.Uint64Var((*uint64)(&o.price), "price", node.LocalPrice, "price per replica, in micro-credits")
 	f.Uint32Var(&o.capacity, "capacity", 2, "assignments held at once")
 	f.DurationVar(&o.checkpoints, "checkpoints", time.Duration(node.Checkpoints)*time.Millisecond, "time between checkpoints of a program with epochs, from which another provider goes on; 0: none")
+	f.StringVar(&o.proofs, "proofs", "", "folder with case files of zkVM proofs made before; with it the provider offers zkvm/1")
+	f.StringVar(&o.prover, "prover", "", "command that makes a zkVM proof: a request as JSON on its stdin, a case file on its stdout")
 	f.BoolVar(&o.json, "json", false, "print one JSON object when ready")
 	f.BoolVar(&o.verbose, "verbose", false, "log every step")
 	return cmd
@@ -53,6 +57,31 @@ type providerOptions struct {
 	capacity                       uint32
 	json, verbose                  bool
 	checkpoints                    time.Duration
+	proofs, prover                 string
+}
+
+// runtimes are those that the offer names: a guest is proved by what somebody has
+// stored or installed, or not at all.
+func (o *providerOptions) runtimes() []string {
+	return slices.DeleteFunc(runtimesRun(), func(name string) bool {
+		return name == assay.RuntimeZKVM && o.proofs == "" && o.prover == ""
+	})
+}
+
+// guests is how this provider proves guests of zkVMs.
+func (o *providerOptions) guests(network assay.NetworkID, key assay.Key) (zkvm.Options, error) {
+	x := zkvm.Options{Network: network, Provider: key}
+	if words := strings.Fields(o.prover); len(words) > 0 {
+		x.Prover = zkvm.Command(words[0], words[1:]...)
+	}
+	if o.proofs == "" {
+		return x, nil
+	}
+	var err error
+	if x.Stored, err = zkvm.Folder(o.proofs); err != nil {
+		return x, badInput(codeFile, "--proofs: %v", err)
+	}
+	return x, nil
 }
 
 func (o *providerOptions) run(cmd *cobra.Command) error {
@@ -116,7 +145,7 @@ func (o *providerOptions) enlist(ctx context.Context, n node.Network, key ed2551
 		staked = p.Market.Stake
 	}
 	messages := []assay.Message{&assay.PostOffer{Offer: assay.Offer{
-		Provider: self, Owner: self, Price: o.price, Runtimes: []string{assay.RuntimeWasm}, Capacity: o.capacity, URL: o.url,
+		Provider: self, Owner: self, Price: o.price, Runtimes: o.runtimes(), Capacity: o.capacity, URL: o.url,
 	}}}
 	if staked < o.stake {
 		messages = append(messages, &assay.Stake{Provider: self, Amount: o.stake - staked})
@@ -154,8 +183,12 @@ func (o *providerOptions) serve(cmd *cobra.Command, client *api.Client, key ed25
 	if err != nil {
 		return err
 	}
+	guests, err := o.guests(client.Genesis().ID(), assay.KeyOf(key))
+	if err != nil {
+		return err
+	}
 	core, err := provider.New(provider.Config{
-		Network: client.Genesis().ID(), Key: assay.KeyOf(key), Secret: key.Seed(), Capacity: int(o.capacity),
+		Params: &client.Genesis().Params, Network: client.Genesis().ID(), Key: assay.KeyOf(key), Secret: key.Seed(), Capacity: int(o.capacity),
 		ClockStep: client.Genesis().Params.ClockStep, CheckpointEvery: assay.Millis(o.checkpoints.Milliseconds()),
 	})
 	if err != nil {
@@ -173,7 +206,8 @@ func (o *providerOptions) serve(cmd *cobra.Command, client *api.Client, key ed25
 	serving.Go(func() { node.Supervise(ctx, client, log) })
 	serving.Go(func() { node.RunSweeper(ctx, client, log, work, public) })
 	err = node.RunProvider(ctx, node.ProviderConfig{
-		Network: client, Key: key, Core: core, Executor: executor.Epochs{Executor: engine},
+		Network: client, Key: key, Core: core, Executor: enginesOf(engine, guests),
+		Proofs: node.FolderProofs(filepath.Join(o.dir, "proofs")),
 		Source: source, Work: work, Public: public, SourceOf: node.SourceByOffer(client), Logger: log,
 	})
 	cancel()

@@ -129,7 +129,11 @@ func (o *runOptions) connectURL(cmd *cobra.Command, u *ui) (*session, error) {
 	}
 	net := &session{network: client, key: key, store: store, remote: remote, closer: []func(){func() { end(store) }}}
 	net.upload = func(ctx context.Context, job *assay.Job) error {
-		for _, d := range job.Artifacts() {
+		files, err := node.FilesOf(ctx, store, job)
+		if err != nil {
+			return err
+		}
+		for _, d := range files {
 			if err := remote.Push(ctx, store, d.Digest); err != nil {
 				return err
 			}

@@ -14,8 +14,11 @@ import (
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/adversary"
 	"github.com/capacloud/assay/blob"
+	"github.com/capacloud/assay/executor/zkvm"
 	"github.com/capacloud/assay/node"
+	"github.com/capacloud/assay/policy"
 	"github.com/capacloud/assay/receipt"
+	"github.com/capacloud/assay/requester"
 )
 
 func newRun() *cobra.Command {
@@ -25,6 +28,11 @@ func newRun() *cobra.Command {
 		Short: "run a job, verified, and print its output once it is accepted",
 		Long: `Runs PROGRAM under a policy of verification. PROGRAM is a .wasm file (WASI preview 1), a Go
 package folder (compiled to wasip1), or a folder that holds exactly one .wasm.
+
+Programs of other runtimes: an int8 model (NAME.int8), a circuit's folder (with a file
+"descriptor"), a circom folder (.r1cs, .zkey, .wasm, .sym), or a case file with a proof of a
+zkVM (.json, under zk(sp1, bind=commit)). --stdin is their input: a tensor's bytes, or the
+JSON that circom takes; a single --in file stands for it.
 
 Without --network everything happens in this process: one validator on a real CometBFT node,
 several providers, no socket. Program stdout goes to stdout only after acceptance; everything
@@ -50,6 +58,8 @@ Exit codes: 0 accepted, 10 accepted and the program failed, 1 refuted, 3 undecid
 	f.Uint64Var((*uint64)(&o.maxPrice), "max-price", node.LocalMaxPrice, "most micro-credits per paid replica")
 	f.DurationVar(&o.deadline, "deadline", 0, "how long new replicas may be drawn (default: the policy's phases)")
 	f.BoolVar(&o.json, "json", false, "print one JSON object; program output goes to --out only")
+	f.StringVar(&o.proven, "proven", "", "folder or file of a circuit or guest that you declare equivalent to PROGRAM, for escalate(optimistic(…), zk(…))")
+	f.BoolVar(&o.insecureKey, "insecure-key", false, "the program's verifying key was made by one party: say so in the receipt")
 	f.IntVar(&o.providers, "providers", 5, "providers of the in-process network")
 	f.BoolVar(&o.noWatcher, "no-watcher", false, "leave out the party of the in-process network that watches and challenges")
 	for _, k := range plantable {
@@ -78,6 +88,8 @@ var plantable = []struct {
 	{adversary.Collude, "providers that tell the same lie"},
 	{adversary.Copy, "providers that copy instead of working"},
 	{adversary.Lazy, "providers that guess an empty output"},
+	{adversary.Forge, "providers that prove with somebody else's proof"},
+	{adversary.Mute, "providers that open and show no proof"},
 	{adversary.Withhold, "providers that withhold: tags, openings, bytes, in turn"},
 	{adversary.Poison, "providers that post false checkpoints of programs with epochs, and vanish"},
 }
@@ -93,6 +105,7 @@ func programArgs(cmd *cobra.Command, args []string) int {
 type runOptions struct {
 	in, env                     []string
 	stdin, out, policy, receipt string
+	proven                      string
 	network, key                string
 	seed                        uint64
 	limits                      assay.Limits
@@ -100,8 +113,9 @@ type runOptions struct {
 	deadline                    time.Duration
 	json                        bool
 	providers                   int
-	noWatcher                   bool
+	noWatcher, insecureKey      bool
 	cheaters                    cheaterFlags
+	stored                      []zkvm.Proof // that the providers of an in-process network have
 }
 
 type cheaterFlags map[adversary.Kind]*int
@@ -121,8 +135,19 @@ func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkModule(prog.bytes, o.limits.Memory); err != nil {
+	if prog.runtime == assay.RuntimeWasm {
+		if err := checkModule(prog.bytes, o.limits.Memory); err != nil {
+			return err
+		}
+	}
+	if err := o.declare(prog); err != nil {
 		return err
+	}
+	o.stored = prog.stored
+	for i := range prog.keys {
+		if o.insecureKey {
+			prog.keys[i].Setup = assay.SetupInsecure
+		}
 	}
 	net, err := o.connect(cmd, u, watch)
 	if err != nil {
@@ -133,10 +158,10 @@ func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.afford(ctx, net, &job, bytes); err != nil {
+	if err := o.afford(ctx, net, &job, bytes, prog.keys); err != nil {
 		return err
 	}
-	finished, err := o.follow(ctx, u, watch, net, job, bytes)
+	finished, err := o.follow(ctx, u, watch, net, job, bytes, prog.keys)
 	if err != nil {
 		return err
 	}
@@ -144,7 +169,7 @@ func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
 	if err != nil {
 		return err
 	}
-	if net.local != nil {
+	if net.local != nil && job.Runtime == assay.RuntimeWasm {
 		keep(ctx, net.store, &job, bytes)
 	}
 	return o.conclude(cmd, u, watch, net, finished, paths)
@@ -152,6 +177,18 @@ func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
 
 // program resolves PROGRAM, with a progress line while Go compiles.
 func (o *runOptions) program(ctx context.Context, u *ui, watch *stopwatch, arg string) (*program, error) {
+	expr := &policy.Expr{Op: policy.None} // of commands that only execute
+	if o.policy != "" {
+		var err error
+		if expr, err = policy.Parse(o.policy); err != nil {
+			return nil, err
+		}
+	}
+	if p, err := readProvable(arg, bindOf(expr)); err != nil {
+		return nil, err
+	} else if p != nil {
+		return p, checkProofs(p, expr)
+	}
 	var compiling *stage
 	p, err := resolveProgram(ctx, arg, func() { compiling = u.start("guest", "compiling Go for wasip1") })
 	if compiling == nil {
@@ -183,7 +220,7 @@ func (o *runOptions) job(ctx context.Context, net *session, prog *program, args 
 // that says what is computed. It returns the number of bytes to fetch.
 func (o *runOptions) computation(ctx context.Context, store *blob.Store, prog *program, args []string) (assay.Job, uint64, error) {
 	job := assay.Job{
-		Version: 1, Runtime: assay.RuntimeWasm, Args: append([]string{prog.name}, args...), Env: envOf(o.env),
+		Version: 1, Runtime: prog.runtime, Args: append([]string{prog.name}, args...), Env: envOf(o.env),
 		Seed: o.seed, Start: node.Now() / 1000 * 1000, Limits: o.limits,
 	}
 	total := uint64(len(prog.bytes))
@@ -191,14 +228,33 @@ func (o *runOptions) computation(ctx context.Context, store *blob.Store, prog *p
 	if job.Program, err = store.PutBytes(ctx, prog.bytes); err != nil {
 		return job, 0, asInput(err)
 	}
-	if o.stdin != "" {
-		e, err := importStdin(ctx, store, o.stdin)
+	for _, b := range prog.files {
+		if _, err := store.PutBytes(ctx, b); err != nil {
+			return job, 0, asInput(err)
+		}
+		total += uint64(len(b))
+	}
+	if prog.proven != nil {
+		if job.Proven, err = store.PutBytes(ctx, prog.proven); err != nil {
+			return job, 0, asInput(err)
+		}
+		total += uint64(len(prog.proven))
+	}
+	stdin, in := o.stdin, o.in
+	if prog.runtime != assay.RuntimeWasm && stdin == "" && len(in) == 1 {
+		stdin, in = in[0], nil
+	}
+	if prog.runtime != assay.RuntimeWasm && len(in) > 0 {
+		return job, 0, badInput(codeNoProgram, "a program of %s has one input: give it with --stdin", prog.runtime)
+	}
+	if stdin != "" {
+		e, err := importStdin(ctx, store, stdin)
 		if err != nil {
 			return job, 0, err
 		}
 		job.Stdin, total = e.Digest, total+e.Size
 	}
-	input, n, err := importInputs(ctx, store, o.in)
+	input, n, err := importInputs(ctx, store, in)
 	if err != nil {
 		return job, 0, err
 	}
@@ -207,7 +263,7 @@ func (o *runOptions) computation(ctx context.Context, store *blob.Store, prog *p
 }
 
 // follow submits the job and reports its progress until it has settled.
-func (o *runOptions) follow(ctx context.Context, u *ui, watch *stopwatch, net *session, job assay.Job, bytes uint64) (*node.Finished, error) {
+func (o *runOptions) follow(ctx context.Context, u *ui, watch *stopwatch, net *session, job assay.Job, bytes uint64, keys []requester.Key) (*node.Finished, error) {
 	if err := o.send(ctx, u, watch, net, &job, bytes); err != nil {
 		return nil, err
 	}
@@ -217,7 +273,7 @@ func (o *runOptions) follow(ctx context.Context, u *ui, watch *stopwatch, net *s
 	t := newTeller(u, watch, net, &job)
 	finished, err := node.RunJob(ctx, node.JobConfig{
 		Network: net.network, Key: net.key, Job: job, Bytes: bytes,
-		Store: net.store, Remote: net.remote, Progress: t.progress,
+		Store: net.store, Remote: net.remote, Progress: t.progress, Keys: keys,
 	})
 	t.stop()
 	if err != nil {
@@ -248,7 +304,7 @@ func (o *runOptions) send(ctx context.Context, u *ui, watch *stopwatch, net *ses
 // network: its providers share the compiled code, and a commit clock should
 // not run while a compiler works.
 func (o *runOptions) warm(ctx context.Context, u *ui, watch *stopwatch, net *session, job *assay.Job) error {
-	if net.local == nil {
+	if net.local == nil || job.Runtime != assay.RuntimeWasm {
 		return nil
 	}
 	b, err := net.store.ReadFile(ctx, job.Program)

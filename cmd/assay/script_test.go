@@ -58,12 +58,14 @@ func scriptParams(t *testing.T, dir string) testscript.Params {
 				return fmt.Errorf("go env: %w", err)
 			}
 			lines := strings.Split(string(cache), "\n")
+			env.Setenv("ASSAY_VECTORS", os.Getenv("ASSAY_VECTORS"))
 			env.Setenv("GOCACHE", lines[0])
 			env.Setenv("GOPATH", lines[1])
 			env.Setenv("GOMODCACHE", lines[2])
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"bundle":  bundle,
 			"exits":   exits,
 			"flip":    flip,
 			"module":  module,
@@ -73,6 +75,8 @@ func scriptParams(t *testing.T, dir string) testscript.Params {
 			switch cond {
 			case "short":
 				return testing.Short(), nil
+			case "vectors":
+				return os.Getenv("ASSAY_VECTORS") != "", nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
@@ -97,6 +101,18 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if !slices.Contains(strings.Split(args[0], ","), strconv.Itoa(got)) {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// bundle runs the example that makes a circuit's folder: bundle circuit|circom DIR.
+func bundle(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: bundle circuit|circom DIR")
+	}
+	cmd := exec.Command("go", "run", "./examples/"+args[0], ts.MkAbs(args[1])) //nolint:noctx // ends with the script
+	cmd.Dir = ts.Getenv("ROOT")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		ts.Fatalf("%v: %s", err, out)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/capacloud/assay/board"
 	"github.com/capacloud/assay/challenger"
 	executor "github.com/capacloud/assay/executor/wasm"
+	"github.com/capacloud/assay/executor/zkvm"
 	"github.com/capacloud/assay/node"
 	"github.com/capacloud/assay/provider"
 )
@@ -55,7 +56,7 @@ func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*sess
 		s.close()
 		return nil, err
 	}
-	local, err := node.StartLocal(ctx, node.LocalConfig{Providers: o.providers, Cheaters: cheaters, NoWatcher: o.noWatcher, Executor: executor.Epochs{Executor: engine}, CheckpointEvery: node.LocalCheckpoints, Logger: u.logger(expected(cheaters)...)})
+	local, err := node.StartLocal(ctx, node.LocalConfig{Providers: o.providers, Cheaters: cheaters, NoWatcher: o.noWatcher, Executor: enginesOf(engine, zkvm.Options{Stored: o.stored}), Runtimes: runtimesRun(), CheckpointEvery: node.LocalCheckpoints, Logger: u.logger(expected(cheaters)...)})
 	if err != nil {
 		s.close()
 		endEngine(engine)
@@ -89,7 +90,11 @@ func (o *runOptions) connect(cmd *cobra.Command, u *ui, watch *stopwatch) (*sess
 	}
 	net.closer = append(net.closer, func() { end(net.store) })
 	net.upload = func(ctx context.Context, job *assay.Job) error {
-		for _, e := range job.Artifacts() {
+		files, err := node.FilesOf(ctx, net.store, job)
+		if err != nil {
+			return err
+		}
+		for _, e := range files {
 			if _, err := blob.Copy(ctx, local.Blobs, net.store, e.Digest, e.Kind); err != nil {
 				return err
 			}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/board"
+	"github.com/capacloud/assay/policy"
 	"github.com/capacloud/assay/requester"
 )
 
@@ -111,9 +113,18 @@ func (t *teller) progress(p requester.Progress, c *board.Case) {
 		t.lap("settle")
 	case requester.Phase:
 		if p.Phase == board.Waiting {
-			t.wait("waiting", "until the result can no longer be challenged")
+			t.wait("waiting", "%s", t.waitingFor())
 		}
 	}
+}
+
+// waitingFor says what a case waits for that has results and no verdict.
+func (t *teller) waitingFor() string {
+	expr, err := policy.Parse(t.job.Policy)
+	if err != nil || !slices.ContainsFunc(expr.Leaves(), func(e *policy.Expr) bool { return e.Op == policy.Optimistic }) {
+		return "for a proof"
+	}
+	return "until the result can no longer be challenged"
 }
 
 // dispute tells how the machine decides between results.
