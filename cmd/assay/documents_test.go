@@ -87,6 +87,8 @@ var readmeCommands = map[string]string{
 	"./assay run ./examples/wordfreq --in LICENSE":                    "testdata/script/readme.txtar",
 	"./assay verify wordfreq.receipt --trust wordfreq.receipt.anchor": "testdata/script/readme.txtar",
 	"./assay run ./examples/c/sieve --providers 9 --lie 2 --copy 1 --lazy 1 --withhold 1 -- 100000": "testdata/script/readme.txtar",
+	"./assay run ./examples/mlp/digit.int8 --in ./examples/mlp/digit --policy sumcheck":             "testdata/script/readme.txtar",
+	"./assay verify digit.receipt --trust digit.receipt.anchor":                                     "testdata/script/readme.txtar",
 	"./assay check ./examples/heat -- 64 100":                                                       "testdata/script/readme.txtar",
 	"./assay run ./examples/c/sieve --providers 5 --lie 4 --policy 'quorum(5)' -- 100000":           "testdata/script/readme.txtar",
 	"./assay dispute show sieve.receipt":                                                            "testdata/script/readme.txtar",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,8 +11,9 @@ import (
 
 	"github.com/capacloud/assay"
 	"github.com/capacloud/assay/circuit"
+	"github.com/capacloud/assay/executor/tensor"
 	"github.com/capacloud/assay/executor/zkvm"
-	"github.com/capacloud/assay/machine/tensor"
+	model "github.com/capacloud/assay/machine/tensor"
 	"github.com/capacloud/assay/policy"
 	"github.com/capacloud/assay/requester"
 	"github.com/capacloud/assay/zk"
@@ -31,7 +33,7 @@ func readProvable(arg string, bind string) (*program, error) {
 	switch {
 	case info.Mode().IsRegular() && filepath.Ext(arg) == ".json":
 		return readCase(arg)
-	case info.Mode().IsRegular() && filepath.Ext(arg) == tensor.Extension:
+	case info.Mode().IsRegular() && slices.Contains([]string{model.Extension, ".onnx"}, filepath.Ext(arg)):
 		return readModel(arg)
 	case info.Mode().IsRegular() && filepath.Base(arg) == circuit.ProgramName:
 		return readBundle(filepath.Dir(arg))
@@ -95,12 +97,26 @@ func readModel(path string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	descriptor, weights, err := tensor.OpenFile(b)
+	m, err := tensor.Open(path, b)
 	if err != nil {
-		return nil, err
+		return nil, asInput(err)
 	}
-	name := strings.TrimSuffix(filepath.Base(path), tensor.Extension)
-	return &program{name: name, runtime: assay.RuntimeInt8, bytes: descriptor, files: [][]byte{weights}}, nil
+	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	return &program{name: name, runtime: assay.RuntimeInt8, bytes: m.Descriptor, files: [][]byte{m.Weights}}, nil
+}
+
+// try executes a job that somebody will have to prove. What has no result, such as
+// an input of the wrong length or one that does not satisfy the circuit, would make
+// provider after provider late, and the requester wait for all of them. Guests of
+// zkVMs cannot be tried here, and circuits only beside an engine for their witness.
+func try(ctx context.Context, net *session, job *assay.Job) error {
+	if job.Runtime != assay.RuntimeInt8 && (job.Runtime != assay.RuntimeCircuit || net.engine == nil) {
+		return nil
+	}
+	if _, err := enginesOf(net.engine, zkvm.Options{}).Execute(ctx, job, net.store); err != nil {
+		return asInput(err)
+	}
+	return nil
 }
 
 // readBundle reads a circuit's folder.

@@ -29,7 +29,7 @@ func newRun() *cobra.Command {
 		Long: `Runs PROGRAM under a policy of verification. PROGRAM is a .wasm file (WASI preview 1), a Go
 package folder (compiled to wasip1), or a folder that holds exactly one .wasm.
 
-Programs of other runtimes: an int8 model (NAME.int8), a circuit's folder (with a file
+Programs of other runtimes: an int8 model (NAME.int8, or NAME.onnx of the subset in docs/TENSOR.md), a circuit's folder (with a file
 "descriptor"), a circom folder (.r1cs, .zkey, .wasm, .sym), or a case file with a proof of a
 zkVM (.json, under zk(sp1, bind=commit)). --stdin is their input: a tensor's bytes, or the
 JSON that circom takes; a single --in file stands for it.
@@ -156,6 +156,9 @@ func (o *runOptions) run(cmd *cobra.Command, arg string, args []string) error {
 	defer net.close()
 	job, bytes, err := o.job(ctx, net, prog, args, policyText)
 	if err != nil {
+		return err
+	}
+	if err := try(ctx, net, &job); err != nil {
 		return err
 	}
 	if err := o.afford(ctx, net, &job, bytes, prog.keys); err != nil {
