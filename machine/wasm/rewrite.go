@@ -61,7 +61,7 @@ type rewriter struct {
 	outer []uint32
 	cost  uint32 // of the loop that beginLoop began last: they do not nest
 	ands  bool   // an and stands before in the basic block
-	konst bool   // the instruction before is a constant
+	konst bool   // the instruction before is a constant other than zero
 }
 
 // openConstruct is a construct whose end was not reached: its number among the
@@ -352,11 +352,12 @@ func (w *rewriter) instructions() {
 	w.flush(len(w.src))
 }
 
-// guardAnd keeps wazero 1.12.0 on amd64 from a mistake: a branch on a comparison
-// of zero with an and tests the and alone, as if zero stood on the right, so 0 < x
-// becomes x < 0. Zero may be anything that it knows to be zero, such as a local that
-// nothing was written to, and the and may come by a local, but not from another
-// basic block. An or with zero hides the and.
+// guardAnd keeps wazero 1.12.0 from two mistakes. A branch on a comparison of zero
+// with an and tests the and alone: on amd64 as if zero stood on the right, so 0 < x
+// becomes x < 0; on arm64 by flags that say nothing about unsigned order, whichever
+// side zero is on. Zero may be anything that it knows to be zero, such as a local
+// that nothing was written to, and the and may come by a local, but not from another
+// basic block. An or with zero hides it.
 func (w *rewriter) guardAnd(in *instr) {
 	wide := in.op >= opI64LtS && in.op <= opI64GeU
 	if (wide || in.op >= opI32LtS && in.op <= opI32GeU) && w.ands && !w.konst {
@@ -369,7 +370,7 @@ func (w *rewriter) guardAnd(in *instr) {
 			w.e.op(opI32Or)
 		}
 	}
-	w.konst = in.op == opI32Const || in.op == opI64Const
+	w.konst = (in.op == opI32Const || in.op == opI64Const) && in.bits != 0
 	switch in.op {
 	case opI32And, opI64And:
 		w.ands = true
